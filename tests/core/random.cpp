@@ -1,0 +1,106 @@
+// Random numbers are pure functions, and Philox is the published one.
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <set>
+
+#include <oxbow/core/random.hpp>
+using namespace oxbow;
+
+namespace {
+
+constexpr bool same(random_words a, random_words b) {
+  for (int i = 0; i < 4; ++i)
+    if (a.word[i] != b.word[i]) return false;
+  return true;
+}
+
+// source  Random123, tests/kat_vectors, philox4x32 with 10 rounds
+static_assert(same(philox({{0, 0, 0, 0}}, 0, 0), {{0x6627e8d5u, 0xe169c58du, 0xbc57ac4cu, 0x9b00dbd8u}}));
+static_assert(same(philox({{~0u, ~0u, ~0u, ~0u}}, ~0u, ~0u), {{0x408f276du, 0x41c83b0eu, 0xa20bc7c6u, 0x6d5451fdu}}));
+static_assert(same(philox({{0x243f6a88u, 0x85a308d3u, 0x13198a2eu, 0x03707344u}}, 0xa4093822u, 0x299f31d0u),
+                   {{0xd16cfe09u, 0x94fdccebu, 0x5001e420u, 0x24126ea1u}}));
+
+// The ends of the range: 0 is reached, 1 is not.
+static_assert(unit_float(0u) == 0.f);
+static_assert(unit_float(~0u) < 1.f && unit_float(~0u) > 0.9999999f);
+
+}  // namespace
+
+TEST_CASE("Philox gives the published words at run time as well") {
+  std::uint32_t volatile zero = 0;  // hides the arguments from the constant evaluator
+  CHECK(same(philox({{zero, zero, zero, zero}}, zero, zero), {{0x6627e8d5u, 0xe169c58du, 0xbc57ac4cu, 0x9b00dbd8u}}));
+}
+
+TEST_CASE("streams that differ in seed, purpose, a, b or index give different words") {
+  random_stream const base{.seed = 7, .use = purpose::dropout, .a = 3, .b = 5};
+  std::set<std::uint32_t> first{base.word(0)};
+  auto const is_new = [&](random_stream s, std::uint64_t index) { return first.insert(s.word(index)).second; };
+  random_stream other = base;
+  other.seed = 8;
+  CHECK(is_new(other, 0));
+  other.seed = 7 + (std::uint64_t{1} << 32);  // the upper half of the seed counts as well
+  CHECK(is_new(other, 0));
+  other = base;
+  other.use = purpose::noise;
+  CHECK(is_new(other, 0));
+  other = base;
+  other.a = 4;
+  CHECK(is_new(other, 0));
+  other = base;
+  other.b = 6;
+  CHECK(is_new(other, 0));
+  CHECK(is_new(base, 1));
+  CHECK(is_new(base, std::uint64_t{4} << 32));  // and the upper half of the index
+}
+
+TEST_CASE("word walks through words four at a time") {
+  random_stream const s{.seed = 1, .use = purpose::noise, .a = 0, .b = 0};
+  for (std::uint64_t i = 0; i < 12; ++i) CHECK(s.word(i) == s.words(i / 4).word[i % 4]);
+}
+
+TEST_CASE("uniform numbers have the mean and the deviation of the uniform distribution") {
+  random_stream const s{.seed = 42, .use = purpose::noise, .a = 0, .b = 0};
+  constexpr int n = 1 << 16;
+  double sum = 0, squares = 0;
+  for (int i = 0; i < n; ++i) {
+    float const u = s.uniform(static_cast<std::uint64_t>(i), -1.f, 3.f);
+    REQUIRE(u >= -1.f);
+    REQUIRE(u < 3.f);
+    sum += u;
+    squares += double{u} * u;
+  }
+  double const mean = sum / n, variance = squares / n - mean * mean;
+  // On [-1, 3): mean 1, variance 16/12. The mean of n has deviation sqrt(16/12/n) = 0.0045, the
+  // variance sqrt((256/80 − (16/12)²)/n) = 0.0047; five deviations each.
+  CHECK(std::abs(mean - 1.) < 0.023);
+  CHECK(std::abs(variance - 16. / 12.) < 0.024);
+}
+
+TEST_CASE("below reaches every value under its bound and none above") {
+  random_stream const s{.seed = 3, .use = purpose::sample_choice, .a = 0, .b = 0};
+  int seen[7]{};
+  for (std::uint64_t i = 0; i < 7000; ++i) {
+    std::uint32_t const v = s.below(i, 7);
+    REQUIRE(v < 7);
+    ++seen[v];
+  }
+  // Binomial(7000, 1/7): mean 1000, deviation sqrt(7000·6/49) = 29.3; five deviations.
+  for (int const count : seen) CHECK(std::abs(count - 1000) < 147);
+  CHECK(s.below(0, 1) == 0);
+}
+
+TEST_CASE("normal numbers are finite and have mean 0 and deviation 1") {
+  random_stream const s{.seed = 9, .use = purpose::initial_weights, .a = 1, .b = 2};
+  constexpr int n = 1 << 16;
+  double sum = 0, squares = 0;
+  for (int i = 0; i < n; ++i) {
+    float const x = s.normal(static_cast<std::uint64_t>(i));
+    REQUIRE(std::isfinite(x));
+    sum += x;
+    squares += double{x} * x;
+  }
+  // The mean of n has deviation 1/256, the second moment sqrt(2)/256; five deviations each.
+  CHECK(std::abs(sum / n) < 5. / 256);
+  CHECK(std::abs(squares / n - 1) < 5 * 1.4143 / 256);
+}
