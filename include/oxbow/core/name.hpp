@@ -11,7 +11,7 @@ struct name {
   constexpr name() = default;
   template <int Size> constexpr name(char const (&literal)[Size]) {
     static_assert(Size <= 16, "name: at most 15 characters.");
-    for (int i = 0; i < Size; ++i) text[i] = literal[i];
+    for (int i = 0; i < Size && i < 15; ++i) text[i] = literal[i];
   }
   constexpr int size() const {
     int n = 0;
