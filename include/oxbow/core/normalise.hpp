@@ -27,7 +27,7 @@ inline constexpr normalisation as_is{};
 /// Each channel of each image gets mean 0 and deviation 1; a channel of one value becomes 0.
 inline constexpr normalisation per_image{normalisation::kind::per_image, 0, 1};
 /// The same mean is taken away and the same deviation divided out everywhere.
-constexpr normalisation constants(float mean, float deviation) {
+constexpr normalisation given_moments(float mean, float deviation) {
   return {normalisation::kind::constants, mean, deviation};
 }
 
