@@ -1,0 +1,56 @@
+// Softmax and weighted cross-entropy in one, with its gradient.
+#pragma once
+#include <cmath>
+#include <stdexcept>
+#include <string>
+
+#include <oxbow/core/image.hpp>
+#include <oxbow/core/wording.hpp>
+#include <oxbow/ops/tensor.hpp>
+
+namespace oxbow::ops {
+
+/// The gradient of the loss with respect to the logits, and how much each pixel adds to the loss.
+template <std::floating_point Real> struct loss_and_gradient {
+  tensor<Real> gradient;  ///< classes × size
+  tensor<Real> loss;      ///< 1 × size; the loss is the sum over the pixels
+};
+
+/// With softmax s[k](p) = exp(x[k](p)) / Σ_j exp(x[j](p)), and n pixels whose label is not `ignored`:
+/// loss(p) = −weight(p) / n · log s[label(p)](p) and gradient[k](p) = weight(p) / n · (s[k](p) − [k = label(p)]).
+/// An ignored pixel has loss and gradient zero, whatever its weight. n does not depend on the weights: a pixel with
+/// twice the weight counts twice as much as before, also where all weights are doubled.
+/// The largest logit is subtracted before exp, so that no logit overflows.
+///
+/// shapes  logits: classes × size; labels and weights: 1 × size
+/// errors  a label that is neither a class nor `ignored`
+/// source  Ronneberger et al. 2015, equation 1, divided by the number of pixels
+template <std::floating_point Real>
+loss_and_gradient<Real> softmax_cross_entropy(tensor<Real> const& logits, std::vector<std::uint8_t> const& labels,
+                                              tensor<Real> const& weights) {
+  int const classes = logits.channels;
+  std::int64_t n = 0;
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    if (labels[i] == ignored) continue;
+    if (labels[i] >= classes)
+      throw std::runtime_error("loss: the label at " + place_text(logits.size, static_cast<std::int64_t>(i)) + " is " +
+                               std::to_string(labels[i]) + ", but the network has " + std::to_string(classes) +
+                               " classes: map the labels to 0 to " + std::to_string(classes - 1) + " or 255 (ignored).");
+    ++n;
+  }
+  loss_and_gradient<Real> r{{logits.size, classes}, {logits.size, 1}};
+  for_each_pixel(logits.size, [&](pixel p) {
+    int const label = labels[static_cast<std::size_t>(index(logits.size, p))];
+    if (label == ignored) return;
+    double most = logits(0, p), sum = 0;
+    for (int k = 1; k < classes; ++k) most = std::fmax(most, double{logits(k, p)});
+    for (int k = 0; k < classes; ++k) sum += std::exp(logits(k, p) - most);
+    double const share = weights(0, p) / static_cast<double>(n);
+    for (int k = 0; k < classes; ++k)
+      r.gradient(k, p) = static_cast<Real>(share * (std::exp(logits(k, p) - most) / sum - (k == label)));
+    r.loss(0, p) = static_cast<Real>(share * (std::log(sum) - (logits(label, p) - most)));
+  });
+  return r;
+}
+
+}  // namespace oxbow::ops
