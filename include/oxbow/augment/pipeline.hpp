@@ -1,0 +1,131 @@
+// Composition of augmentations, and the functor that one sample draws from it.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+#include <oxbow/augment/position.hpp>
+#include <oxbow/core/random.hpp>
+#include <oxbow/core/random_key.hpp>
+
+namespace oxbow {
+
+namespace detail {
+
+/// Reports a field that makes no sense. `what` names map and field and says what must hold.
+inline void require(bool holds, char const* what, float given) {
+  if (!holds) throw std::runtime_error(std::string{what} + ", but it is " + std::to_string(given) + ".");
+}
+
+}  // namespace detail
+
+/// The random numbers of one map of a pipeline. Every place in the pipeline has numbers of its own, so
+/// that appending a map leaves the draws of those before it as they were.
+struct map_random {
+  random_key key{};
+  std::uint32_t place = 0;
+
+  constexpr float uniform(std::uint32_t index, float low, float high) const {
+    return numbers().uniform(first() + index, low, high);
+  }
+  float normal(std::uint32_t index) const { return numbers().normal(first() / 2 + index); }
+
+  /// Numbers per pixel: the map's share begins at index place · 2^40.
+  constexpr random_stream pixels() const { return {key.seed, purpose::noise, key.step, key.sample}; }
+
+ private:
+  constexpr random_stream numbers() const { return {key.seed, purpose::augmentation, key.step, key.sample}; }
+  constexpr std::uint64_t first() const { return std::uint64_t{place} << 32; }
+};
+
+/// An augmentation: an aggregate whose `draw(random, tile)` returns a small, trivially copyable object with
+///   position pull(position) const             where the value at a place comes from, and/or
+///   float value(float, std::int64_t) const    what a grey value becomes; the integer numbers tile pixel and channel
+/// both marked OXBOW_DEVICE. Augmentations of one's own join by having it.
+template <class Map>
+concept augmentation_map = requires(Map const& map, map_random const& random, extent tile) {
+  map.draw(random, tile);
+};
+
+/// Augmentations in the order in which they act on the image: a | b deforms by a, then deforms the result by b.
+template <class... Maps> struct pipeline { std::tuple<Maps...> maps{}; };
+
+template <augmentation_map First, augmentation_map Second>
+constexpr pipeline<First, Second> operator|(First const& first, Second const& second) {
+  return {{first, second}};
+}
+template <class... Maps, augmentation_map Last>
+constexpr pipeline<Maps..., Last> operator|(pipeline<Maps...> const& front, Last const& last) {
+  return {std::tuple_cat(front.maps, std::tuple<Last>{last})};
+}
+template <augmentation_map First, class... Maps>
+constexpr pipeline<First, Maps...> operator|(First const& first, pipeline<Maps...> const& back) {
+  return {std::tuple_cat(std::tuple<First>{first}, back.maps)};
+}
+template <class... Left, class... Right>
+constexpr pipeline<Left..., Right...> operator|(pipeline<Left...> const& left, pipeline<Right...> const& right) {
+  return {std::tuple_cat(left.maps, right.maps)};
+}
+
+/// What one sample drew: all random numbers but those per pixel are in it. A gather asks, for an output place,
+/// where the value was before the last map, then before the one ahead of it, and so on, so places go
+/// through the pipeline from its end to its beginning and grey values from its beginning to its end.
+template <class... Maps> struct drawn;
+
+template <> struct drawn<> {
+  constexpr OXBOW_DEVICE position pull(position at) const { return at; }
+  constexpr OXBOW_DEVICE position coordinate(float z, float y, float x) const { return {z, y, x}; }
+  constexpr OXBOW_DEVICE position coordinate(float y, float x) const { return {0, y, x}; }
+  constexpr OXBOW_DEVICE float value(float v, std::int64_t) const { return v; }
+};
+
+template <class First, class... Rest> struct drawn<First, Rest...> {
+  First first;
+  drawn<Rest...> rest;
+
+  OXBOW_DEVICE position pull(position at) const {
+    at = rest.pull(at);
+    if constexpr (requires { first.pull(at); }) at = first.pull(at);
+    return at;
+  }
+  /// Source position, in tile coordinates, of tile pixel (z, y, x).
+  OXBOW_DEVICE position coordinate(float z, float y, float x) const { return pull({z, y, x}); }
+  OXBOW_DEVICE position coordinate(float y, float x) const { return pull({0, y, x}); }
+
+  /// `index` is the tile pixel's row-major number · channels + channel.
+  OXBOW_DEVICE float value(float v, std::int64_t index) const {
+    if constexpr (requires { first.value(v, index); }) v = first.value(v, index);
+    return rest.value(v, index);
+  }
+};
+
+namespace detail {
+
+constexpr drawn<> chain() { return {}; }
+template <class First, class... Rest> constexpr drawn<First, Rest...> chain(First first, Rest... rest) {
+  static_assert(std::is_trivially_copyable_v<First>,
+                "augment: what a map draws must be trivially copyable, because kernels take it by value.");
+  return {first, chain(rest...)};
+}
+
+}  // namespace detail
+
+/// Draws all random parameters of one sample.
+/// throws  std::runtime_error where a map's fields make no sense
+template <class... Maps> auto draw(pipeline<Maps...> const& augmentations, random_key key, extent tile) {
+  return [&]<std::size_t... Place>(std::index_sequence<Place...>) {
+    return detail::chain(
+        std::get<Place>(augmentations.maps).draw(map_random{key, static_cast<std::uint32_t>(Place)}, tile)...);
+  }
+  (std::index_sequence_for<Maps...>{});
+}
+
+template <augmentation_map Map> auto draw(Map const& map, random_key key, extent tile) {
+  return draw(pipeline<Map>{std::tuple<Map>{map}}, key, tile);
+}
+
+}  // namespace oxbow
