@@ -77,6 +77,7 @@ template <class Layer> constexpr void trace_layer(Layer layer, tracer& t) {
   layer_tag const* const outer = t.layer;
   t.layer = &tag_of<Layer>::self;
   if constexpr (!requires { trace(layer, t); }) {
+    detail::part const here{t, {what, ++t.counts[static_cast<int>(what)]}};
     t.report(rule::layer_has_a_meaning);
   } else if constexpr (what == word::seq) {
     trace(layer, t);                 // a sequence is transparent: its layers are counted where it stands

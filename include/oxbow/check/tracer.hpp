@@ -35,7 +35,7 @@ struct tracer {
   constexpr void convolve(int channels, int kernel, pad border = pad::valid, int stride = 1, int dilation = 1) {
     if (!positive(channels) || !positive(kernel) || !positive(stride) || !positive(dilation)) channels = kernel = stride = dilation = 1;
     if (border != pad::valid && kernel % 2 == 0) report(rule::padding_needs_an_odd_kernel, {}, {}, kernel);
-    op o{.kind = op_kind::convolve};
+    op o{.kind = op_kind::convolve, .same = border != pad::valid};
     for (int a = net.first_axis; a < 3; ++a) {
       o.window[a] = kernel, o.stride[a] = stride, o.dilation[a] = dilation;
       if (border != pad::valid) o.border[a] = (kernel - 1) * dilation / 2;
@@ -51,7 +51,7 @@ struct tracer {
       reach[a] = (o.window[a] - 1) * o.dilation[a] + 1;
       int const room = x.size[a] + 2 * o.border[a] - reach[a];
       small = small || room < 0;
-      uneven = uneven || (border == pad::valid ? room : net.values[before_mirror()].size[a]) % o.stride[a] != 0;
+      uneven = uneven || (o.same ? net.values[before_mirror()].size[a] : room) % o.stride[a] != 0;
       size[a] = room < 0 ? 1 : room / o.stride[a] + 1;
     }
     if (small) report(rule::convolution_fits_the_image, x.size, reach);
@@ -106,7 +106,7 @@ struct tracer {
     int const first = parameters(role::scale, channels);
     parameters(role::shift, channels);
     if (running) parameters(role::running_mean, channels), parameters(role::running_variance, channels);
-    op o{.kind = op_kind::norm_statistics, .in = {x, none, none, none}, .parameter = first, .groups = groups, .linear = running};
+    op o{.kind = op_kind::norm_statistics, .in = {x, none, none, none}, .parameter = first, .groups = groups, .running = running};
     extent const size = here().size;
     emit(o, {}, 2 * groups);
     o.kind = op_kind::norm, o.in[1] = at;

@@ -100,8 +100,11 @@ struct op {
   int layer = none;                 ///< position in flat_graph::layers
   int channel = 0;                  ///< first channel of a slice; for drop the number of the random stream
   int groups = 0;                   ///< of a norm
+  int folded = none;                ///< convolutions: the first parameter of the batch norm that their weights absorb
   int like = none;                  ///< a crop is as large as this value
+  bool same = false;                ///< convolve: keeps the size, but for the stride
   bool linear = false;              ///< upsample: bilinear
+  bool running = false;             ///< norm_statistics: keeps running statistics
   function const* f = &function_of<identity>::self;
   float rate = 0;                   ///< of a drop
 };

@@ -1,0 +1,27 @@
+// How a tensor lies in memory.
+#pragma once
+#include <cstdint>
+
+#include <oxbow/core/extent.hpp>
+
+namespace oxbow {
+
+/// Channels come in blocks of 16, one cache line of floats: block, z, y, x, lane. Neighbouring pixels
+/// of a block are neighbours in memory, whatever the number of channels, and the layout does not
+/// depend on the instruction set. A tensor of fewer than 16 channels is one block that is just as
+/// wide, which is plain channels-last: an image of one channel costs one float a pixel.
+struct layout {
+  static constexpr int block = 16;
+
+  static constexpr int lanes(int channels) { return channels < block ? channels : block; }
+  static constexpr int blocks(int channels) { return (channels + block - 1) / block; }
+
+  /// Bytes of one pixel of one block; elements of less than a byte are packed within it.
+  static constexpr std::int64_t pixel_bytes(int channels, int bits) { return (std::int64_t{lanes(channels)} * bits + 7) / 8; }
+
+  static constexpr std::int64_t bytes(extent size, int channels, int bits) {
+    return blocks(channels) * size.volume() * pixel_bytes(channels, bits);
+  }
+};
+
+}  // namespace oxbow

@@ -1,0 +1,125 @@
+// Reverse mode: the graph that computes the loss and the gradient of every parameter.
+#pragma once
+#include <oxbow/graph/graph.hpp>
+
+namespace oxbow {
+namespace detail {
+
+/// One op at a time, from the loss back to the first parameter. Each case of reverse() is the
+/// derivative of one forward op, written as ops: the result is an ordinary graph.
+struct differentiator {
+  flat_graph net;
+  list<int, limits::values> gradient{};   ///< of each forward value; none where nothing flows
+  list<bool, limits::values> wanted{};    ///< does a parameter influence the value?
+
+  constexpr explicit differentiator(flat_graph const& forward) : net{forward} {
+    gradient.resize(net.values.size(), none);
+    wanted.resize(net.values.size(), false);
+    for (auto const& o : net.ops) {
+      bool w = o.parameter != none;
+      for (int v : o.in) w = w || (v != none && wanted[v]);
+      wanted[o.out[0]] = w;
+    }
+  }
+
+  constexpr flat_graph run() {
+    int const logits = net.output;
+    extent const size = net.values[logits].size;
+    int const labels = net.emit({.kind = op_kind::labels}, size, 1, element::u8);
+    int const weights = net.emit({.kind = op_kind::weights}, size, 1);
+    int const loss = net.ops.size();
+    gradient[logits] = net.emit({.kind = op_kind::loss, .in = {logits, labels, weights, none}}, size, net.values[logits].channels);
+    net.loss = net.ops[loss].out[1] = net.values.push({size, 1, element::f32, loss});
+    for (int i = net.forward_ops - 1; i >= 0; --i)
+      if (gradient[net.ops[i].out[0]] != none) reverse(net.ops[i], i);
+    net.output = net.loss;
+    return net;
+  }
+
+ private:
+  constexpr value const& at(int v) const { return net.values[v]; }
+
+  /// Some g flows into v; what has flowed before is added.
+  constexpr void flow(int v, int g) {
+    gradient[v] = gradient[v] == none ? g : emit({.kind = op_kind::add, .in = {gradient[v], g, none, none}}, v);
+  }
+  constexpr int emit(op o, int like) { return net.emit(o, at(like).size, at(like).channels); }
+
+  /// The op `o`, read backward: from dy to something as large as its input, if anybody asks for it.
+  constexpr void input(op o, op_kind kind, int dy, int also = none) {
+    int const x = o.in[0];
+    if (!wanted[x]) return;
+    o.kind = kind;
+    o.in[0] = dy, o.in[1] = also;
+    o.out[1] = o.like = none;
+    if (kind != op_kind::convolve_grad && kind != op_kind::up_convolve_grad) o.parameter = none;
+    flow(x, emit(o, x));
+  }
+
+  constexpr void convolution(op const& o, op_kind weight, op_kind data, int dy) {
+    op w = o;
+    w.kind = weight, w.in[0] = dy, w.in[1] = o.in[0];
+    parameters(w, net.parameters[o.parameter].count());
+    op b{.kind = op_kind::bias_grad, .in = {dy, none, none, none}, .parameter = o.parameter + 1, .layer = o.layer};
+    parameters(b, net.parameters[o.parameter + 1].count());
+    input(o, data, dy);
+  }
+  constexpr void parameters(op const& o, std::int64_t count) {
+    int const v = net.emit(o, {1, 1, static_cast<int>(count)}, 1);
+    net.values[v].in_gradients = true;
+  }
+
+  constexpr void norm(op const& o, int dy) {
+    int const x = o.in[0], statistics = o.in[1], channels = at(x).channels;
+    int const i = net.ops.size();
+    op s{.kind = op_kind::norm_grad_statistics, .in = {dy, x, statistics, none}, .parameter = o.parameter, .layer = o.layer, .groups = o.groups};
+    int const sums = net.emit(s, {}, 2 * channels);
+    int const g = net.values.push({{1, 1, 2 * channels}, 1, element::f32, i, true});
+    net.ops[i].out[1] = g;
+    if (!wanted[x]) return;
+    s.kind = op_kind::norm_grad, s.in[3] = sums;
+    flow(x, emit(s, x));
+  }
+
+  constexpr void reverse(op const o, int i) {
+    int const x = o.in[0], y = o.out[0], dy = gradient[y];
+    switch (o.kind) {
+      case op_kind::convolve: convolution(o, op_kind::convolve_grad_weight, op_kind::convolve_grad, dy); break;
+      case op_kind::up_convolve: convolution(o, op_kind::up_convolve_grad_weight, op_kind::up_convolve_grad, dy); break;
+      case op_kind::max_pool: {
+        if (!wanted[x]) break;
+        auto const places = o.window.volume();
+        element const bits = places <= 4 ? element::bits2 : places <= 16 ? element::bits4 : element::u8;
+        int const place = net.values.push({at(y).size, at(y).channels, bits, i});
+        net.ops[i].out[1] = place;
+        input(o, op_kind::max_pool_grad, dy, place);
+        break;
+      }
+      case op_kind::avg_pool: input(o, op_kind::avg_pool_grad, dy); break;
+      case op_kind::upsample: input(o, op_kind::upsample_grad, dy); break;
+      case op_kind::mirror: input(o, op_kind::mirror_grad, dy); break;
+      case op_kind::crop: input(o, op_kind::pad_zero, dy); break;
+      case op_kind::activate: input(o, op_kind::activate_grad, dy, o.f->of_output ? y : x); break;
+      case op_kind::drop: input(o, op_kind::drop, dy); break;       // the same random stream
+      case op_kind::norm: norm(o, dy); break;
+      case op_kind::add:
+        for (int k = 0; k < 2; ++k)
+          if (wanted[o.in[k]]) flow(o.in[k], dy);
+        break;
+      case op_kind::join:
+        for (int k = 0; k < 2; ++k)
+          if (wanted[o.in[k]])
+            flow(o.in[k], emit({.kind = op_kind::slice, .in = {dy, none, none, none}, .layer = o.layer,
+                                .channel = k == 0 ? 0 : at(o.in[0]).channels}, o.in[k]));
+        break;
+      default: break;
+    }
+  }
+};
+
+}  // namespace detail
+
+/// forward → forward, loss and backward. The caller reads the loss of each pixel and the gradient arena.
+constexpr flat_graph differentiate(flat_graph const& forward) { return detail::differentiator{forward}.run(); }
+
+}  // namespace oxbow
