@@ -1,0 +1,228 @@
+// Training: the loop over steps.
+#pragma once
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include <oxbow/core/training_state.hpp>
+#include <oxbow/train/loss.hpp>
+#include <oxbow/train/options.hpp>
+#include <oxbow/train/samples.hpp>
+#include <oxbow/train/tile_choice.hpp>
+#include <oxbow/train/update.hpp>
+
+namespace oxbow {
+
+/// What `train` needs of a network.
+///   parameters()       the flat arena: trainable_count() trainable elements, then running statistics
+///   gradients()        the same layout; those of the trainable elements are read
+///   loss_and_gradients(input, labels, weights, {seed, step, sample}, accumulate) → the tile's loss;
+///                      writes the gradients, or adds to them. labels and weights have the output's extent
+///   for_each(n, f)     f(0) … f(n − 1), perhaps at the same time
+///   schema()           hash of names and shapes
+/// A network that keeps anything made from parameters has parameters_changed() as well.
+template <class Net>
+concept trainable_net = requires(Net& net, image_view<float const> input, image_view<std::uint8_t const> labels) {
+  typename Net::model_type;
+  { net.parameters() } -> std::convertible_to<std::span<float>>;
+  { net.gradients() } -> std::convertible_to<std::span<float const>>;
+  { net.trainable_count() } -> std::convertible_to<std::int64_t>;
+  {
+    net.loss_and_gradients(input, labels, input, {std::uint64_t{}, std::uint32_t{}, std::uint32_t{}}, true)
+    } -> std::convertible_to<double>;
+  { net.schema() } -> std::convertible_to<std::uint64_t>;
+};
+
+namespace detail {
+
+/// f of the optimizer, or of the one that a variant holds.
+template <class Optimizer, class F> auto with(Optimizer const& o, F&& f) { return f(o); }
+template <class... Any, class F> auto with(std::variant<Any...> const& o, F&& f) { return std::visit(f, o); }
+
+/// One call of train.
+template <trainable_net Net, class Optimizer> class trainer {
+  using model = typename Net::model_type;
+  using clock = std::chrono::steady_clock;
+
+ public:
+  trainer(Net& net, samples const& data, Optimizer const& optimizer, training_options const& options)
+      : net_{net}, data_{data}, optimizer_{optimizer}, options_{options} {
+    check_options(options, with(optimizer, [](auto const& o) { return double{o.rate}; }));
+    require_class_weights(options.class_weights, model::classes);
+    data.require_fit(model::input_channels, model::classes);
+    state_.schema = net.schema();
+    state_.seed = options.seed;
+    state_.optimizer_name = with(optimizer, [](auto const& o) { return o.name; });
+    state_.optimizer.assign(static_cast<std::size_t>(with(optimizer, [](auto const& o) { return o.buffers; })),
+                            std::vector<float>(trainable(), 0.f));
+    if (options.checkpoints && options.resume)
+      if (auto saved = options.checkpoints.load_newest()) go_on_from(*std::move(saved));
+  }
+
+  training_summary run() {
+    auto const begin = clock::now();
+    std::int64_t const first = step_;
+    training_summary summary{.first_step = first};
+    std::optional<csv_writer> log;
+    if (options_.log) log.emplace(options_.log->path, first);
+    std::optional<progress_display> progress;
+    if (options_.progress) progress.emplace(*options_.progress, first);
+    while (step_ < options_.steps && !summary.stopped) {
+      step_report report = one_step();
+      report.seconds = std::chrono::duration<double>(clock::now() - begin).count();
+      summary.losses.push_back(static_cast<float>(report.loss));
+      if (log) log->write(report);
+      if (progress) progress->show(report);
+      for (callback const& call : options_.callbacks)
+        if (call(report) == after_step::stop) summary.stopped = true;
+      bool const last = step_ == options_.steps || summary.stopped;
+      if (options_.checkpoints && (last || step_ % options_.checkpoint_every == 0)) checkpoint();
+    }
+    summary.steps = step_;
+    summary.average_loss = average_loss();
+    summary.seconds = std::chrono::duration<double>(clock::now() - begin).count();
+    return summary;
+  }
+
+ private:
+  std::size_t trainable() const { return static_cast<std::size_t>(net_.trainable_count()); }
+  std::span<float> parameters() { return net_.parameters(); }
+  std::span<float> statistics() { return parameters().subspan(trainable()); }
+  std::span<float const> gradients() { return std::span<float const>(net_.gradients()).first(trainable()); }
+  double average_loss() const {
+    double const weight = state_.figure("average loss weight");
+    return weight > 0 ? state_.figure("average loss sum") / weight : 0;
+  }
+  auto executor() {
+    return [this](std::int64_t count, auto&& f) { net_.for_each(count, f); };
+  }
+
+  step_report one_step() {
+    // Norm layers update their statistics while they run, so a step that fails has to give them back.
+    statistics_before_.assign(statistics().begin(), statistics().end());
+    step_report report{.step = step_, .steps = options_.steps};
+    std::vector<chosen_tile> tiles;
+    for (int b = 0; b < options_.batch; ++b) {
+      random_key const key{options_.seed, static_cast<std::uint32_t>(step_), static_cast<std::uint32_t>(b)};
+      tiles.push_back(choose_tile(data_, key, model::output));
+      assemble(tiles.back(), key);
+      double const loss = net_.loss_and_gradients(tile_.input.view(), tile_.labels.view(), tile_.weights.view(),
+                                                  {key.seed, key.step, key.sample}, b > 0);
+      if (!std::isfinite(loss)) diverged("the loss is " + std::to_string(loss), {tiles.back()});
+      report.loss += loss / options_.batch;
+    }
+    report.gradient_norm = euclidean_norm(gradients(), executor()) / options_.batch;
+    if (!std::isfinite(report.gradient_norm))
+      diverged("the norm of the gradient is " + std::to_string(report.gradient_norm), tiles);
+    update(report);
+    ++step_;
+    // The average forgets by 2 % a step; its weight makes up for the steps that there were not.
+    state_.set_figure("average loss sum", 0.98 * state_.figure("average loss sum") + 0.02 * report.loss);
+    state_.set_figure("average loss weight", 0.98 * state_.figure("average loss weight") + 0.02);
+    report.average_loss = average_loss();
+    return report;
+  }
+
+  /// Fills tile_ with the chosen tile, deformed, with its weights.
+  void assemble(chosen_tile const& at, random_key key) {
+    extent corner = at.corner;
+    for (int axis = 0; axis < 3; ++axis) corner[axis] -= (model::tile[axis] - model::output[axis]) / 2;
+    options_.augment.fill(
+        data_[at.sample], key, corner, tile_,
+        [this](std::int64_t count, std::function<void(std::int64_t)> const& f) { net_.for_each(count, f); });
+    fold_class_weights(options_.class_weights, tile_);
+  }
+
+  void update(step_report& report) {
+    double const factor = options_.schedule(step_, options_.steps);
+    auto const scale = static_cast<float>(clip_factor(report.gradient_norm, options_.clip) / options_.batch);
+    with(optimizer_, [&](auto const& o) {
+      report.rate = o.rate * factor;
+      update_parameters<std::remove_cvref_t<decltype(o)>::buffers>(
+          o.at(step_, factor), scale, parameters().first(trainable()), gradients(), state_.optimizer, executor());
+    });
+    if constexpr (requires { net_.parameters_changed(); }) net_.parameters_changed();
+  }
+
+  void checkpoint() {
+    auto const all = parameters();
+    if (!std::all_of(all.begin(), all.end(), [](float p) { return std::isfinite(p); }))
+      throw training_diverged("a parameter is infinite or not a number", step_ - 1, {}, last_checkpoint_);
+    state_.step = static_cast<std::uint64_t>(step_);
+    state_.parameters.assign(all.begin(), all.end());
+    last_checkpoint_ = options_.checkpoints.save(state_);
+    state_.parameters = {};  // a second copy is needed while saving only
+  }
+
+  /// The same bits as if training had never stopped, or an exception: never something in between.
+  void go_on_from(training_state&& saved) {
+    auto const fail = [](std::string const& what) {
+      throw std::runtime_error("train: the newest checkpoint " + what +
+                               ". Choose another folder for checkpoints, or set .resume = false to begin anew.");
+    };
+    if (saved.schema != state_.schema || saved.parameters.size() != parameters().size())
+      fail("is of another model: it has " + std::to_string(saved.parameters.size()) + " parameters, this one " +
+           std::to_string(parameters().size()));
+    if (saved.seed != state_.seed)
+      fail("was made with seed " + std::to_string(saved.seed) + ", options.seed is " + std::to_string(state_.seed));
+    if (saved.optimizer_name != state_.optimizer_name)
+      fail("was made with the optimizer " + saved.optimizer_name + ", options.optimizer is " + state_.optimizer_name);
+    if (saved.optimizer.size() != state_.optimizer.size() ||
+        std::any_of(saved.optimizer.begin(), saved.optimizer.end(),
+                    [&](auto const& buffer) { return buffer.size() != trainable(); }))
+      fail("has buffers of another size than its optimizer needs");
+    std::copy(saved.parameters.begin(), saved.parameters.end(), parameters().begin());
+    if constexpr (requires { net_.parameters_changed(); }) net_.parameters_changed();
+    saved.parameters = {};
+    step_ = static_cast<std::int64_t>(saved.step);
+    last_checkpoint_ = "that of step " + std::to_string(saved.step);
+    state_ = std::move(saved);
+  }
+
+  [[noreturn]] void diverged(std::string const& what, std::vector<chosen_tile> tiles) {
+    std::copy(statistics_before_.begin(), statistics_before_.end(), statistics().begin());
+    throw training_diverged(what, step_, std::move(tiles), last_checkpoint_);
+  }
+
+  Net& net_;
+  samples const& data_;
+  Optimizer const& optimizer_;
+  training_options const& options_;
+  training_state state_;   ///< without parameters, which live in the net
+  std::int64_t step_ = 0;  ///< steps completed
+  std::string last_checkpoint_;
+  std::vector<float> statistics_before_;
+  sample tile_{image<float>(model::tile, model::input_channels), label_image(model::output),
+               image<float>(model::output)};
+};
+
+}  // namespace detail
+
+/// Trains until options.steps are done or a callback stops it, and says what it did.
+///
+/// law     parameters are a function of the initial parameters, the data and the options: the same
+///         bits for any number of threads, and for a run that was stopped and resumed in between
+/// throws  std::invalid_argument: data or options that do not fit the model; training_diverged: a loss,
+///         gradient or parameter that is not finite; std::runtime_error: a checkpoint of another run
+/// memory  the optimizer's buffers and one tile; a second copy of the parameters while a checkpoint is written
+template <trainable_net Net>
+training_summary train(Net& net, samples const& data, training_options const& options = {}) {
+  return detail::trainer<Net, any_optimizer>(net, data, options.optimizer, options).run();
+}
+
+/// The same with an optimizer of one's own; options.optimizer is not used.
+template <trainable_net Net, optimizer Optimizer>
+training_summary train(Net& net, samples const& data, Optimizer const& own, training_options const& options) {
+  return detail::trainer<Net, Optimizer>(net, data, own, options).run();
+}
+
+}  // namespace oxbow
