@@ -1,7 +1,7 @@
 # Gives oxbow::oxbow, and oxbow::io where the component io is asked for.
 include(CMakeFindDependencyMacro)
 find_dependency(Threads)
-find_dependency(xsimd 8)
+find_dependency(xsimd)
 include(${CMAKE_CURRENT_LIST_DIR}/oxbow_core.cmake)
 
 foreach(component IN LISTS oxbow_FIND_COMPONENTS)
