@@ -117,6 +117,13 @@ void gather(sample_source const& source, Drawn const& drawn, extent corner, samp
   });
 }
 
+/// The same between samples; the target's parts have been allocated.
+template <class Drawn, class ForEach = serial_for>
+void gather(sample const& source, Drawn const& drawn, extent corner, sample& target, ForEach&& for_each = {},
+            sampling how = sampling::linear) {
+  gather(source_of(source), drawn, corner, target_of(target), for_each, how);
+}
+
 /// The same into a sample of its own, with labels and weights of the output extent where the source has them.
 template <class Drawn, class ForEach = serial_for>
 sample gather(sample const& source, Drawn const& drawn, extent corner, extent tile, extent output,
@@ -125,7 +132,7 @@ sample gather(sample const& source, Drawn const& drawn, extent corner, extent ti
   s.input = image<float>(tile, source.input.channels);
   if (!source.labels.empty()) s.labels = label_image(output);
   if (!source.weights.empty()) s.weights = image<float>(output);
-  gather(source_of(source), drawn, corner, target_of(s), for_each, how);
+  gather(source, drawn, corner, s, for_each, how);
   return s;
 }
 
