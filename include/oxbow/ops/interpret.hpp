@@ -18,10 +18,10 @@ namespace oxbow::ops {
 
 /// What a run needs and the graph does not say.
 template <std::floating_point Real> struct context {
-  bool training = false;             ///< else nothing is dropped, and a batch norm uses its running statistics
-  random_key key{};                  ///< of the dropout masks
-  std::vector<std::uint8_t> labels;  ///< for a training graph: a class or `ignored` per output pixel, row-major
-  tensor<Real> weights;              ///< for a training graph: 1 × output size; empty: every pixel weighs 1
+  bool training = false;               ///< else nothing is dropped, and a batch norm uses its running statistics
+  random_key key{};                    ///< of the dropout masks
+  std::vector<std::uint8_t> labels{};  ///< for a training graph: a class or `ignored` per output pixel, row-major
+  tensor<Real> weights{};              ///< for a training graph: 1 × output size; empty: every pixel weighs 1
 };
 
 /// Everything that a run computed.
@@ -92,8 +92,8 @@ template <std::floating_point Real> class interpreter {
     auto const& x = in(o, 0);
     switch (o.kind) {
       case op_kind::convolve:
-        return result(o, convolve(x, weight(o), parameter(o, role::bias), geometry(o)));
-      case op_kind::up_convolve: return result(o, up_convolve(x, weight(o), parameter(o, role::bias)));
+        return result(o, folded(o, convolve(x, weight(o), parameter(o, role::bias), geometry(o))));
+      case op_kind::up_convolve: return result(o, folded(o, up_convolve(x, weight(o), parameter(o, role::bias))));
       case op_kind::upsample:
         return result(o, o.linear ? upsample_linear(x, o.window) : upsample_nearest(x, o.window));
       case op_kind::max_pool: {
@@ -110,8 +110,7 @@ template <std::floating_point Real> class interpreter {
       case op_kind::norm_statistics: return statistics(o, x);
       case op_kind::norm:
         return result(o, norm(x, in(o, 1), parameter(o, role::scale), parameter(o, role::shift)));
-      case op_kind::norm_running:
-        return result(o, norm(x, running(o), parameter(o, role::scale), parameter(o, role::shift)));
+      case op_kind::norm_running: return result(o, norm_running(o.parameter, x));
       default: break;
     }
     loss(o);
@@ -123,11 +122,11 @@ template <std::floating_point Real> class interpreter {
     switch (o.kind) {
       case op_kind::convolve_grad: return result(o, convolve_grad(dy, weight(o), geometry(o), size));
       case op_kind::convolve_grad_weight:
-        return gradient(o.parameter, o.out[0], convolve_grad_weight(dy, in(o, 1), geometry(o)).data);
+        return gradient(o, role::weight, convolve_grad_weight(dy, in(o, 1), geometry(o)).data);
       case op_kind::up_convolve_grad: return result(o, up_convolve_grad(dy, weight(o), size));
       case op_kind::up_convolve_grad_weight:
-        return gradient(o.parameter, o.out[0], up_convolve_grad_weight(dy, in(o, 1), o.window).data);
-      case op_kind::bias_grad: return gradient(index_of(o, role::bias), o.out[0], bias_grad(dy));
+        return gradient(o, role::weight, up_convolve_grad_weight(dy, in(o, 1), o.window).data);
+      case op_kind::bias_grad: return gradient(o, role::bias, bias_grad(dy));
       case op_kind::upsample_grad:
         return result(o, o.linear ? upsample_linear_grad(dy, o.window) : upsample_nearest_grad(dy, o.window));
       case op_kind::max_pool_grad: return result(o, max_pool_grad(dy, like(dy, in(o, 1)), o.window, size));
@@ -163,28 +162,33 @@ template <std::floating_point Real> class interpreter {
     result(o, slice(x, o.channel, y.channels));
   }
 
+  /// A convolution that has absorbed the batch norm behind it.
+  tensor<Real> folded(op const& o, tensor<Real> y) const {
+    return o.folded == none ? std::move(y) : norm_running(o.folded, y);
+  }
+  tensor<Real> norm_running(int first, tensor<Real> const& x) const {
+    return norm(x, running(first), elements(index_of(first, role::scale)), elements(index_of(first, role::shift)));
+  }
+
   /// A batch norm that trains moves its running statistics; one that predicts uses them.
   void statistics(op const& o, tensor<Real> const& x) {
-    if (o.linear && !given_.training) return result(o, running(o));
-    if (o.linear) {
+    if (o.running && !given_.training) return result(o, running(o.parameter));
+    if (o.running) {
       auto mean = parameter(o, role::running_mean), variance = parameter(o, role::running_variance);
       update_running(x, mean, variance);
-      store(run_.parameters, index_of(o, role::running_mean), mean.data());
-      store(run_.parameters, index_of(o, role::running_variance), variance.data());
+      store(run_.parameters, index_of(o.parameter, role::running_mean), mean.data());
+      store(run_.parameters, index_of(o.parameter, role::running_variance), variance.data());
     }
     result(o, norm_statistics(x, o.groups));
   }
 
   void norm_sums(op const& o, tensor<Real> const& sums) {
-    int const scale = index_of(o, role::scale), shift = index_of(o, role::shift);
-    for (int which = 0; which < 2; ++which) {
-      if (o.out[which] == none) continue;
-      if (net_.values[o.out[which]].in_gradients) {
-        store(run_.gradients, scale, sums.data.data());
-        store(run_.gradients, shift, sums.data.data() + net_.parameters[scale].count());
-      }
-      result(o, sums, which);
-    }
+    int const scale = index_of(o.parameter, role::scale), shift = index_of(o.parameter, role::shift);
+    result(o, sums);
+    if (o.out[1] == none) return;
+    gradient(scale, sums.data.data());
+    gradient(shift, sums.data.data() + net_.parameters[scale].count());
+    flat_result(o.out[1], sums.data);
   }
 
   void loss(op const& o) {
@@ -213,9 +217,10 @@ template <std::floating_point Real> class interpreter {
   }
   taps geometry(op const& o) const { return {o.window, o.stride, o.dilation, o.border}; }
 
-  /// Which parameter tensor of an op has a role: o.parameter is the first of at most four.
-  int index_of(op const& o, role is) const {
-    for (int i = o.parameter; i >= 0 && i < o.parameter + 4 && i < net_.parameters.size(); ++i)
+  /// The parameter tensor with a role, in the layer whose tensors begin at `first`. An op may name a later one of its
+  /// layer (bias_grad names the bias); the tensors of a layer lie side by side, at most four.
+  int index_of(int first, role is) const {
+    for (int i = first; i >= 0 && i < first + 4 && i < net_.parameters.size(); ++i)
       if (net_.parameters[i].is == is) return i;
     fail("needs a parameter that it does not have.");
   }
@@ -223,15 +228,17 @@ template <std::floating_point Real> class interpreter {
     auto const first = run_.parameters.begin() + static_cast<std::ptrdiff_t>(net_.parameters[i].offset);
     return {first, first + static_cast<std::ptrdiff_t>(net_.parameters[i].count())};
   }
-  std::vector<Real> parameter(op const& o, role is) const { return elements(index_of(o, is)); }
+  std::vector<Real> parameter(op const& o, role is) const { return elements(index_of(o.parameter, is)); }
   filter<Real> weight(op const& o) const {
-    oxbow::parameter const& p = net_.parameters[index_of(o, role::weight)];
+    int const i = index_of(o.parameter, role::weight);
+    oxbow::parameter const& p = net_.parameters[i];
     filter<Real> w{p.rows, p.columns, p.window};
-    w.data = elements(index_of(o, role::weight));
+    w.data = elements(i);
     return w;
   }
-  tensor<Real> running(op const& o) const {
-    return running_statistics(parameter(o, role::running_mean), parameter(o, role::running_variance));
+  tensor<Real> running(int first) const {
+    return running_statistics(elements(index_of(first, role::running_mean)),
+                              elements(index_of(first, role::running_variance)));
   }
 
   // What an op writes.
@@ -248,17 +255,25 @@ template <std::floating_point Real> class interpreter {
            size_text(v.size) + ".");
     run_.values[static_cast<std::size_t>(o.out[which])] = std::move(made);
   }
-  /// The gradient of parameter tensor i: into the gradient arena, and as value v in whatever shape that is declared.
-  void gradient(int i, int v, std::vector<Real> const& made) {
+  /// The gradient of parameter tensor i: into its place in the arena.
+  void gradient(int i, Real const* made) { store(run_.gradients, i, made); }
+  void gradient(op const& o, role is, std::vector<Real> const& made) {
+    int const i = index_of(o.parameter, is);
+    if (static_cast<std::int64_t>(made.size()) != net_.parameters[i].count())
+      fail("makes " + std::to_string(made.size()) + " gradients for " + std::to_string(net_.parameters[i].count()) +
+           " parameters.");
+    gradient(i, made.data());
+    flat_result(o.out[0], made);
+  }
+  /// A value that lies in the gradient arena has the elements of its parameters, in whatever shape it is declared.
+  void flat_result(int v, std::vector<Real> const& made) {
     value const& declared = net_.values[v];
-    auto const n = static_cast<std::int64_t>(made.size());
-    if (n != net_.parameters[i].count() || n != declared.count())
-      fail("makes " + std::to_string(n) + " gradients for " + std::to_string(net_.parameters[i].count()) +
-           " parameters and a value of " + std::to_string(declared.count()) + " elements.");
-    store(run_.gradients, i, made.data());
-    auto& y = run_.values[static_cast<std::size_t>(v)];
-    y = tensor<Real>{declared.size, declared.channels};
+    if (static_cast<std::int64_t>(made.size()) != declared.count() || !declared.in_gradients)
+      fail("makes " + std::to_string(made.size()) + " gradients for a value of " + std::to_string(declared.count()) +
+           " elements that lies " + (declared.in_gradients ? "in" : "outside") + " the gradient arena.");
+    tensor<Real> y{declared.size, declared.channels};
     y.data = made;
+    run_.values[static_cast<std::size_t>(v)] = std::move(y);
   }
 
   static std::string shape(tensor<Real> const& t) {

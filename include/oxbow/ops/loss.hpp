@@ -35,7 +35,8 @@ loss_and_gradient<Real> softmax_cross_entropy(tensor<Real> const& logits, std::v
     if (labels[i] >= classes)
       throw std::runtime_error("loss: the label at " + place_text(logits.size, static_cast<std::int64_t>(i)) + " is " +
                                std::to_string(labels[i]) + ", but the network has " + std::to_string(classes) +
-                               " classes: map the labels to 0 to " + std::to_string(classes - 1) + " or 255 (ignored).");
+                               " classes: map the labels to 0 … " + std::to_string(classes - 1) +
+                               " or 255 (ignored).");
     ++n;
   }
   loss_and_gradient<Real> r{{logits.size, classes}, {logits.size, 1}};

@@ -66,7 +66,8 @@ void update_running(tensor<Real> const& x, std::vector<Real>& running_mean, std:
 }
 
 /// x̂[c](p) = (x[c](p) − mean) · inverse deviation, both of c's group.
-template <std::floating_point Real> double normalised(tensor<Real> const& x, tensor<Real> const& statistics, int c, pixel p) {
+template <std::floating_point Real>
+double normalised(tensor<Real> const& x, tensor<Real> const& statistics, int c, pixel p) {
   int const groups = statistics.channels / 2, g = c / (x.channels / groups);
   return (double{x(c, p)} - statistics(g, {})) * statistics(groups + g, {});
 }
