@@ -1,0 +1,143 @@
+// A network for one tile: the whole pipeline, and every fact about it as a constant.
+#pragma once
+#include <oxbow/check/explain.hpp>
+#include <oxbow/lower/differentiate.hpp>
+#include <oxbow/lower/inference.hpp>
+#include <oxbow/lower/plan.hpp>
+#include <oxbow/lower/recompute.hpp>
+#include <oxbow/lower/schema.hpp>
+
+namespace oxbow {
+
+// Options of a model, in any order behind the tile.
+template <int Count> struct channels {};                       ///< of the image; 1 where nothing is said
+template <int Count> struct classes {};                        ///< of the labels: the output must have as many channels
+template <std::int64_t Bytes> struct inference_memory {};      ///< a plan that needs more does not compile
+template <std::int64_t Bytes> struct training_memory {};       ///< cheap activations are computed again to fit
+
+namespace detail {
+
+struct option_values {
+  int channels = 1, classes = 0;
+  std::int64_t inference_memory = 0, training_memory = 0;   ///< bytes; 0 is no limit
+};
+template <int N> constexpr void read(channels<N>, option_values& o) { o.channels = N; }
+template <int N> constexpr void read(classes<N>, option_values& o) { o.classes = N; }
+template <std::int64_t N> constexpr void read(inference_memory<N>, option_values& o) { o.inference_memory = N; }
+template <std::int64_t N> constexpr void read(training_memory<N>, option_values& o) { o.training_memory = N; }
+
+template <class... Options> constexpr option_values read_options() {
+  option_values o;
+  (read(Options{}, o), ...);
+  return o;
+}
+
+}  // namespace detail
+
+/// One use of a network: its graph, what became of it, and the plan. Nothing is computed until it is
+/// named, so a program that only predicts never compiles the backward pass.
+template <flat_graph const& Graph, fusions On = fusions{}> struct program {
+  static constexpr flat_graph const& graph = Graph;
+  static constexpr fused_graph fused = fuse(Graph, On);
+  static constexpr placement const& placed = best_placement<fused>::get();
+  static constexpr plan steps = make_plan(fused, placed);
+  static constexpr std::int64_t peak_bytes = placed.peak_bytes;     ///< the arena: every activation, no weights
+  static constexpr std::int64_t bound_bytes = placed.bound_bytes;   ///< no placement of these steps needs less
+};
+
+/// The graphs and programs of a network, before anybody asks whether they may be.
+template <class Net, class Tile, class... Options> struct lowered {
+  static constexpr detail::option_values options = detail::read_options<Options...>();
+  static constexpr tracer const& traced = detail::explanation<Net, Tile, options.channels>::traced;
+  static constexpr flat_graph const& forward = traced.net;
+  static constexpr flat_graph predicting = for_inference(forward);
+  static constexpr flat_graph differentiated = differentiate(forward);
+  static constexpr flat_graph learning = within_budget<differentiated, options.training_memory>();
+  using inference = program<predicting>;
+  using training = program<learning>;
+};
+
+namespace detail {
+
+/// The rules that only a lowered network can break.
+template <class Lowered> constexpr auto limits_sentence() {
+  constexpr option_values o = Lowered::options;
+  constexpr int outputs = Lowered::forward.values[Lowered::forward.output].channels;
+  if constexpr (o.classes != 0 && o.classes != outputs)
+    return type<output_has_a_channel_per_class<channels_are<outputs>, classes_are<o.classes>>>{};
+  else if constexpr (o.inference_memory != 0) {
+    if constexpr (Lowered::inference::peak_bytes > o.inference_memory)
+      return type<inference_fits_the_memory<bytes_needed<Lowered::inference::peak_bytes>, bytes_allowed<o.inference_memory>>>{};
+    else return type<sound>{};
+  } else return type<sound>{};
+}
+template <class Lowered> constexpr auto training_sentence() {
+  constexpr option_values o = Lowered::options;
+  if constexpr (o.training_memory != 0) {
+    if constexpr (Lowered::training::peak_bytes > o.training_memory)
+      return type<training_fits_the_memory<bytes_needed<Lowered::training::peak_bytes>, bytes_allowed<o.training_memory>>>{};
+    else return type<sound>{};
+  } else return type<sound>{};
+}
+
+/// The first sentence that applies; a network with an unsound graph is not lowered.
+template <class Net, class Tile, class... Options> constexpr auto sentence_of() {
+  using graph_sentence = explain<Net, Tile, read_options<Options...>().channels>;
+  if constexpr (!std::is_same_v<graph_sentence, sound>) return type<graph_sentence>{};
+  else {
+    using lowered_ = lowered<Net, Tile, Options...>;
+    using first = typename decltype(limits_sentence<lowered_>())::type;
+    if constexpr (!std::is_same_v<first, sound>) return type<first>{};
+    else return training_sentence<lowered_>();
+  }
+}
+
+}  // namespace detail
+
+/// A network for one tile. Everything about it is a constant; one that is not sound is one error.
+template <class Net, class Tile, class... Options>
+struct model : decltype(detail::sentence_of<Net, Tile, Options...>())::type {
+  using lowered_ = lowered<Net, Tile, Options...>;
+  using net = Net;
+  using inference = typename lowered_::inference;
+  using training = typename lowered_::training;
+
+  static constexpr flat_graph const& forward = lowered_::forward;
+  static constexpr int first_axis = Tile::first_axis;                                 ///< 1 in 2-D, 0 in 3-D
+  static constexpr extent tile = Tile::size;
+  static constexpr int input_channels = lowered_::options.channels;
+  static constexpr extent output = forward.values[forward.output].size;
+  static constexpr int classes = forward.values[forward.output].channels;
+  static constexpr std::int64_t parameter_count = forward.trained_count;              ///< what training changes
+  static constexpr std::uint64_t schema = schema_of(forward);
+
+  /// Multiply-adds of one prediction.
+  static constexpr std::int64_t multiply_adds = [] {
+    std::int64_t sum = 0;
+    for (int i = 0; i < forward.forward_ops; ++i) sum += work_of(forward, forward.ops[i]);
+    return sum;
+  }();
+  /// Tile pixels that valid convolutions use up on each side; 0 for networks that keep the size.
+  static constexpr extent halo = [] {
+    extent h{0, 0, 0};
+    for (int a = first_axis; a < 3; ++a) h[a] = tile[a] > output[a] ? (tile[a] - output[a]) / 2 : 0;
+    return h;
+  }();
+  /// Shifting the image by a multiple of this (tile pixels) shifts the output by as much; other shifts meet the poolings in another phase.
+  static constexpr int alignment = sampling_along(forward, 2).alignment;
+  /// Tile pixels to each side that an output pixel can depend on, at most.
+  static constexpr extent receptive_radius = [] {
+    extent r{0, 0, 0};
+    for (int a = first_axis; a < 3; ++a) r[a] = sampling_along(forward, a).radius;
+    return r;
+  }();
+
+  /// Could this be the length of a tile?
+  static constexpr bool is_legal(int length) { return length >= 1 && sizes_along(forward, 2, length).legal; }
+  /// The smallest legal length from `length` on; 0 if there is none.
+  static constexpr int next_tile(int length) { return nearest_legal(forward, 2, length < 1 ? 1 : length, +1); }
+  /// What is left of a legal length.
+  static constexpr int output_of(int length) { return sizes_along(forward, 2, length).output; }
+};
+
+}  // namespace oxbow
