@@ -83,13 +83,13 @@ inline bool contains(std::string const& text, std::string const& part) { return 
 }  // namespace test
 
 /// The expression throws a file_error whose sentence contains every given part.
-#define CHECK_SENTENCE(expression, ...)                                         \
-  do {                                                                          \
+#define CHECK_SENTENCE(expression, ...)                                          \
+  do {                                                                           \
     std::string const sentence = test::sentence_of([&] { (void)(expression); }); \
-    INFO("the sentence: ", sentence);                                           \
-    CHECK_FALSE(sentence.empty());                                              \
-    for (std::string const part : {__VA_ARGS__}) {                              \
-      INFO("looking for: ", part);                                              \
-      CHECK(test::contains(sentence, part));                                    \
-    }                                                                           \
+    INFO("the sentence: ", sentence);                                            \
+    CHECK_FALSE(sentence.empty());                                               \
+    for (auto const& part : std::initializer_list<std::string>{__VA_ARGS__}) {   \
+      INFO("looking for: ", part);                                               \
+      CHECK(test::contains(sentence, part));                                     \
+    }                                                                            \
   } while (false)

@@ -48,7 +48,8 @@ TEST_CASE("strips, tiles, planes and compressions of a TIFF give the same pictur
   check_pattern(only("tiled_lzw.tif"), 19, 37, 1, low);
   check_pattern(only("tiled_planar_deflate.tif"), 18, 17, 3, [](auto p) { return p / 100; });
   check_pattern(only("lzw_predictor.tif"), 19, 17, 1, same);
-  check_pattern(only("deflate_float_predictor.tif"), 9, 11, 1, [](auto p) { return static_cast<double>(p) / 8 - 1600; });
+  check_pattern(only("deflate_float_predictor.tif"), 9, 11, 1,
+                [](auto p) { return static_cast<double>(p) / 8 - 1600; });
   check_pattern(only("packbits.tif"), 9, 11, 1, [](auto p) { return p / 512; });
   check_pattern(only("bigtiff.tif"), 7, 5, 1, same);
   check_pattern(only("uneven_strips.tif"), 10, 3, 1, low);

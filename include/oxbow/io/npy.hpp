@@ -141,21 +141,55 @@ inline npy_header parse_npy(std::span<std::byte const> bytes, std::filesystem::p
   return header;
 }
 
+/// A header as xtensor reads it: version 1, the keys in order, this machine's byte order.
+inline std::string plain_npy_header(npy_header const& header) {
+  std::string text = std::string("{'descr': '") +
+                     (header.sample_bytes == 1                     ? '|'
+                      : std::endian::native == std::endian::little ? '<'
+                                                                   : '>') +
+                     "u" + std::to_string(header.sample_bytes) +
+                     "', 'fortran_order': " + (header.fortran ? "True" : "False") + ", 'shape': (";
+  for (auto const size : header.shape) text += std::to_string(size) + ",";
+  text += "), }";
+  // xtensor reads the two bytes of the length as signed numbers, which goes wrong where the low one
+  // is 128 or more. 1024 has a low byte of 0, and 32 axes of 20 digits fit.
+  text.resize(1023, ' ');
+  return std::string("\x93NUMPY\1\0\0\4", 10) + text + '\n';
+}
+
+/// Elements as unsigned numbers of their size: xtensor only moves them, and each type of its costs
+/// seconds of compile time.
+template <class Bits>
+void load_npy_elements(npy_header const& header, std::span<std::byte const> data, std::span<std::byte> out) {
+  std::stringstream stream;
+  stream << plain_npy_header(header);
+  stream.write(reinterpret_cast<char const*>(data.data()), static_cast<std::streamsize>(data.size()));
+  xt::xarray<Bits, xt::layout_type::row_major> const array = xt::load_npy<Bits>(stream);
+  std::memcpy(out.data(), array.data(), out.size());
+}
+
 /// The elements in row-major order, read by xtensor.
 inline std::vector<std::byte> npy_elements(npy_header const& header, std::span<std::byte> data) {
-  if (data.empty()) return {};
-  auto const size = static_cast<std::size_t>(header.sample_bytes);
-  if (header.swapped)
-    for (std::size_t i = 0; i < data.size(); i += size)
-      std::reverse(data.begin() + static_cast<std::ptrdiff_t>(i), data.begin() + static_cast<std::ptrdiff_t>(i + size));
   std::vector<std::byte> out(data.size());
-  visit_sample_type(header.kind, header.sample_bytes, [&]<class S>(S) {
-    std::stringstream stream;
-    xt::detail::write_header(stream, xt::detail::build_typestring<S>(), header.fortran, header.shape);
-    stream.write(reinterpret_cast<char const*>(data.data()), static_cast<std::streamsize>(data.size()));
-    xt::xarray<S, xt::layout_type::row_major> const array = xt::load_npy<S>(stream);
-    std::memcpy(out.data(), array.data(), out.size());
-  });
+  if (data.empty()) return out;
+  auto const size = static_cast<std::size_t>(header.sample_bytes);
+  for (std::size_t i = 0; header.swapped && i < data.size(); i += size) {
+    auto const element = data.subspan(i, size);
+    std::reverse(element.begin(), element.end());
+  }
+  switch (size) {
+    case 1:
+      load_npy_elements<std::uint8_t>(header, data, out);
+      break;
+    case 2:
+      load_npy_elements<std::uint16_t>(header, data, out);
+      break;
+    case 4:
+      load_npy_elements<std::uint32_t>(header, data, out);
+      break;
+    default:
+      load_npy_elements<std::uint64_t>(header, data, out);
+  }
   return out;
 }
 

@@ -161,6 +161,7 @@ class safetensors {
 
   /// The numbers of a tensor whose dtype is exactly T's, bit for bit.
   template <class T> std::vector<T> values(std::string_view name) const {
+    static_assert(!std::is_same_v<T, bool>, "values: BOOL tensors are bytes. Take them from at(name).bytes.");
     tensor_view const& tensor = at(name);
     if (tensor.type != detail::dtype_of<T>) wrong_type(tensor, name_of(detail::dtype_of<T>));
     std::vector<T> out(tensor.bytes.size() / sizeof(T));
