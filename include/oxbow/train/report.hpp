@@ -31,7 +31,7 @@ struct training_summary {
   bool stopped = false;         ///< a callback stopped it
   double seconds = 0;
   double average_loss = 0;
-  std::vector<float> losses;  ///< of the steps of this call
+  std::vector<float> losses = {};  ///< of the steps of this call
 };
 
 /// Training came upon a loss, gradient or parameter that is infinite or not a number. If it was a loss
