@@ -1,0 +1,64 @@
+// A part of a tensor in a thread's own memory: what a step works on.
+#pragma once
+#include <cstddef>
+
+#include <oxbow/core/layout.hpp>
+
+namespace oxbow::on_host {
+
+/// A box of pixels.
+struct box {
+  extent origin{0, 0, 0}, size{};
+
+  constexpr int end(int axis) const { return origin[axis] + size[axis]; }
+  constexpr bool empty() const { return size.depth < 1 || size.height < 1 || size.width < 1; }
+  friend constexpr bool operator==(box const&, box const&) = default;
+};
+
+constexpr box intersection(box const& a, box const& b) {
+  box r;
+  for (int axis = 0; axis < 3; ++axis) {
+    r.origin[axis] = a.origin[axis] > b.origin[axis] ? a.origin[axis] : b.origin[axis];
+    int const end = a.end(axis) < b.end(axis) ? a.end(axis) : b.end(axis);
+    r.size[axis] = end > r.origin[axis] ? end - r.origin[axis] : 0;
+  }
+  return r;
+}
+
+/// A box of a tensor, in the tensor's own order: block, z, y, x, lane. It does not own its memory. The
+/// lanes of the last block beyond the channels hold nothing that anybody may read.
+struct patch {
+  float* data = nullptr;
+  box where{};                     ///< pixels, in the coordinates of the value
+  int channels = 0;
+  int lanes = 0;                   ///< floats from one pixel to the next
+  std::ptrdiff_t block_stride = 0; ///< floats from one block to the next
+
+  static patch over(float* data, box where, int channels) {
+    int const lanes = layout::lanes(channels);
+    return {data, where, channels, lanes, static_cast<std::ptrdiff_t>(where.size.volume() * lanes)};
+  }
+  /// Floats of memory that over() needs, rounded up so that vectors may overhang.
+  static std::int64_t floats(extent size, int channels) {
+    return layout::blocks(channels) * size.volume() * layout::lanes(channels) + 2 * layout::block;
+  }
+  int blocks() const { return (channels + layout::block - 1) / layout::block; }
+  int channels_in(int block) const {
+    int const left = channels - block * layout::block;
+    return left < layout::block ? left : layout::block;
+  }
+  /// Floats of a block: pixels × lanes.
+  std::int64_t block_floats() const { return where.size.volume() * lanes; }
+  /// The pixel at local (z, y, x), counted from the box's origin.
+  float* at(int block, int z, int y, int x) const { return data + block * block_stride + where.size.index(z, y, x) * lanes; }
+
+  /// Some of its channels, from a whole block on.
+  patch slice(int first_channel, int count) const {
+    patch p = *this;
+    p.data += first_channel / layout::block * block_stride;
+    p.channels = count;
+    return p;
+  }
+};
+
+}  // namespace oxbow::on_host

@@ -1,0 +1,23 @@
+// The vectors of one instruction set, and how many of them a kernel keeps in registers.
+#pragma once
+#include <xsimd/xsimd.hpp>
+
+namespace oxbow::on_host {
+
+/// Kernels take an instruction set as a tag of xsimd's (avx512f, avx2, sse2, neon64 …); this is the one
+/// that the compiler was told to build for.
+using native = xsimd::default_arch;
+
+template <class Arch> using vec = xsimd::batch<float, Arch>;
+template <class Arch> inline constexpr int width_of = static_cast<int>(vec<Arch>::size);
+
+/// Pixels × vectors of output channels that a convolution accumulates in registers. 32 registers hold
+/// 14 × 2 sums, two weights and one input; 16 registers 6 × 2.
+struct micro_tile {
+  int pixels, vectors;
+};
+template <class Arch> constexpr micro_tile micro_tile_of() {
+  return width_of<Arch> >= 16 ? micro_tile{14, 2} : micro_tile{6, 2};
+}
+
+}  // namespace oxbow::on_host
