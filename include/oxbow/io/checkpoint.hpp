@@ -14,6 +14,7 @@ namespace detail {
 inline constexpr char const* checkpoint_kind = "oxbow training state 1";
 
 inline std::uint32_t crc32_of(std::span<std::byte const> bytes, std::uint32_t before = 0) {
+  if (bytes.empty()) return before;  // zlib takes a null pointer for a request to start anew
   return static_cast<std::uint32_t>(
       ::crc32_z(before, reinterpret_cast<Bytef const*>(bytes.data()), static_cast<z_size_t>(bytes.size())));
 }
