@@ -30,7 +30,7 @@ struct repeater {
   list<int, limits::values> value_of{}, repeated{};
 
   constexpr repeater(flat_graph const& net, value_set const& set) : from{net}, again{set}, to{net} {
-    to.values = {}, to.ops = {};
+    to.values.resize(0), to.ops.resize(0);
     value_of.resize(net.values.size(), none), repeated.resize(net.values.size(), none);
   }
 
