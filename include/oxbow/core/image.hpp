@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <oxbow/core/extent.hpp>
+#include <oxbow/core/portable.hpp>
 
 namespace oxbow {
 
@@ -16,9 +17,11 @@ template <class T> struct image_view {
   extent size{};
   int channels = 1;
 
-  constexpr T& operator()(int z, int y, int x, int c) const { return data[size.index(z, y, x) * channels + c]; }
-  constexpr T& operator()(int y, int x, int c = 0) const { return (*this)(0, y, x, c); }
-  constexpr std::int64_t count() const { return size.volume() * channels; }
+  constexpr OXBOW_DEVICE T& operator()(int z, int y, int x, int c) const {
+    return data[size.index(z, y, x) * channels + c];
+  }
+  constexpr OXBOW_DEVICE T& operator()(int y, int x, int c = 0) const { return (*this)(0, y, x, c); }
+  constexpr OXBOW_DEVICE std::int64_t count() const { return size.volume() * channels; }
   constexpr operator image_view<T const>() const { return {data, size, channels}; }
 };
 

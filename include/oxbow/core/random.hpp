@@ -59,7 +59,9 @@ struct random_stream {
   }
   /// Mean 0, deviation 1, by Box and Muller from words 2·index and 2·index + 1.
   OXBOW_DEVICE float normal(std::uint64_t index) const {
-    float const u = 1.f - uniform(2 * index), v = uniform(2 * index + 1);  // u in (0, 1]
+    random_words const w = words(index / 2);  // both words lie in one block of four
+    std::uint64_t const first = 2 * (index % 2);
+    float const u = 1.f - unit_float(w.word[first]), v = unit_float(w.word[first + 1]);  // u in (0, 1]
     return std::sqrt(-2.f * std::log(u)) * std::cos(6.28318530718f * v);
   }
 };
