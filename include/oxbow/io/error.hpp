@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 namespace oxbow {
 
@@ -10,8 +11,16 @@ namespace oxbow {
 struct file_error : std::runtime_error {
   std::filesystem::path path;
 
-  file_error(std::filesystem::path const& path, std::string const& sentence)
-      : std::runtime_error(path.string() + ": " + sentence), path{path} {}
+  file_error(std::filesystem::path const& path, std::string sentence)
+      : std::runtime_error(path.string() + ": " + printable(std::move(sentence))), path{path} {}
+
+ private:
+  /// Sentences quote what files hold, and a damaged file holds anything.
+  static std::string printable(std::string text) {
+    for (char& c : text)
+      if (static_cast<unsigned char>(c) < ' ' || c == '\x7f') c = '?';
+    return text;
+  }
 };
 
 }  // namespace oxbow

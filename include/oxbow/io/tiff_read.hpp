@@ -40,8 +40,9 @@ inline tiff_handle open_tiff(descriptor fd, char const* mode, tiff_errors& error
                              std::filesystem::path const& path) {
   std::unique_ptr<TIFFOpenOptions, decltype(&TIFFOpenOptionsFree)> const options{TIFFOpenOptionsAlloc(),
                                                                                  &TIFFOpenOptionsFree};
-  constexpr std::uint64_t most = std::numeric_limits<tmsize_t>::max();
-  TIFFOpenOptionsSetMaxSingleMemAlloc(options.get(), static_cast<tmsize_t>(std::min(most_bytes, most)));
+  // libtiff's own needs, such as a page's directory, come beside the pixels.
+  constexpr std::uint64_t least = 1 << 24, most = std::numeric_limits<tmsize_t>::max();
+  TIFFOpenOptionsSetMaxSingleMemAlloc(options.get(), static_cast<tmsize_t>(std::clamp(most_bytes, least, most)));
   TIFFOpenOptionsSetErrorHandlerExtR(options.get(), tiff_errors::collect, &errors);
   TIFFOpenOptionsSetWarningHandlerExtR(options.get(), tiff_errors::ignore, nullptr);
   tiff_handle handle{TIFFFdOpenExt(fd.get(), path.filename().c_str(), mode, options.get()), &TIFFClose};
