@@ -4,7 +4,7 @@
 #include <cmath>
 #include <vector>
 
-#include <oxbow/train/initial.hpp>
+#include <oxbow/lower/initial.hpp>
 #include <oxbow/train/schedule.hpp>
 
 #include "fake_net.hpp"
