@@ -1,7 +1,10 @@
 // The loss log and the progress display.
 #include <doctest/doctest.h>
+#include <fcntl.h>
+#include <unistd.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -92,6 +95,33 @@ TEST_CASE("off a terminal progress is a plain line every so many percent") {
         "step 20/40 (50 %): loss 0.05, 2 steps/s, 10 s left\n"
         "step 30/40 (75 %): loss 0.03333, 2 steps/s, 5 s left\n"
         "step 40/40 (100 %): loss 0.025, 2 steps/s, 0 s left\n");
+}
+
+TEST_CASE("on a terminal the bar is redrawn in place, at most ten times a second, and left standing") {
+  int const screen = posix_openpt(O_RDWR | O_NOCTTY);
+  REQUIRE(screen >= 0);
+  REQUIRE(grantpt(screen) == 0);
+  REQUIRE(unlockpt(screen) == 0);
+  std::FILE* const out = std::fopen(ptsname(screen), "wb");
+  REQUIRE(out);
+  {
+    detail::progress_display display({.out = out}, 0);
+    for (int i = 0; i < 40; ++i) display.show(report(i, 0.5, 0.01 * (i + 1)));
+  }
+  char text[2048] = {};
+  auto const size = read(screen, text, sizeof text - 1);  // before closing, which may discard it
+  std::fclose(out);
+  close(screen);
+  REQUIRE(size > 0);
+  std::string const shown(text, static_cast<std::size_t>(size));
+  // Drawn at .01 s and about .1 s after each drawing until .40 s, where it ends.
+  int draws = 0;
+  for (char c : shown) draws += c == '[';
+  CHECK(shown.find("\r[....................] 1/40  loss 0.5, 100 steps/s, 0 s left\x1b[K") == 0);
+  // The terminal turns the last newline into \r\n.
+  CHECK(shown.ends_with("\r[####################] 40/40  loss 0.5, 100 steps/s, 0 s left\x1b[K\r\n"));
+  CHECK(draws / 2 >= 4);  // each drawing has two brackets, the bar's and the escape's
+  CHECK(draws / 2 <= 6);
 }
 
 TEST_CASE("a resumed run is paced by its own steps, and says at its end where it ended") {
