@@ -29,8 +29,9 @@ named const activations[] = {{"identity", &function_of<identity>::self}, {"relu"
 }  // namespace
 
 TEST_CASE("activations written for double agree with the library's own") {
-  for (auto const& [name, f] : activations) {
-    CAPTURE(name);
+  for (named const& a : activations) {
+    CAPTURE(a.name);
+    function const* const f = a.f;
     for (double x = -8; x <= 8; x += 0.0625) {
       CAPTURE(x);
       float const y = f->value(static_cast<float>(x));
@@ -46,12 +47,13 @@ TEST_CASE("activations written for double agree with the library's own") {
 }
 
 TEST_CASE("derivatives agree with central differences") {
-  for (auto const& [name, f] : activations) {
-    CAPTURE(name);
+  for (named const& a : activations) {
+    CAPTURE(a.name);
+    function const* const f = a.f;
     for (double x = -5.96875; x <= 6; x += 0.0625) {  // never within a step of the kink at 0
       CAPTURE(x);
       double at = x;
-      double const numeric = slope([&, f = f] { return ops::value_of(*f, at); }, at, 1e-5);
+      double const numeric = slope([&] { return ops::value_of(*f, at); }, at, 1e-5);
       double const analytic = ops::derivative_of(*f, f->of_output ? ops::value_of(*f, x) : x);
       // step² · f''' / 6 < 1e-10 and 2^−53 · 6 / step < 1e-10
       CHECK(std::abs(numeric - analytic) < 1e-9);
