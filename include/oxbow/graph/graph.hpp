@@ -4,7 +4,7 @@
 
 #include <oxbow/core/extent.hpp>
 #include <oxbow/core/list.hpp>
-#include <oxbow/graph/function.hpp>
+#include <oxbow/core/function.hpp>
 #include <oxbow/graph/limits.hpp>
 #include <oxbow/graph/path.hpp>
 

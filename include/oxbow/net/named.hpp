@@ -1,6 +1,6 @@
 // Networks with a name. A struct, not an alias: its name is what errors, symbols and profilers print.
 #pragma once
-#include <oxbow/net/activations.hpp>
+#include <oxbow/core/activations.hpp>
 #include <oxbow/net/layers.hpp>
 
 namespace oxbow {

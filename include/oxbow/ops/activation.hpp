@@ -3,7 +3,7 @@
 #include <cmath>
 #include <concepts>
 
-#include <oxbow/graph/function.hpp>
+#include <oxbow/core/function.hpp>
 
 namespace oxbow::ops {
 

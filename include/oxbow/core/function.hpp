@@ -1,6 +1,6 @@
 // An activation as a value, so that a flat graph can point at a type it has never seen.
 #pragma once
-#include <oxbow/net/activations.hpp>
+#include <oxbow/core/activations.hpp>
 
 namespace oxbow {
 
