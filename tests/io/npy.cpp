@@ -1,6 +1,6 @@
 #include <oxbow/io/npy.hpp>
 
-#include "files.hpp"
+#include "damage.hpp"
 
 using namespace oxbow;
 using test::check_pattern;
@@ -92,4 +92,8 @@ TEST_CASE("headers that lie are refused before anything is allocated") {
     INFO(header);
     CHECK_SENTENCE(read_npy(with(header, 4)), "a.npy: ");
   }
+}
+
+TEST_CASE("a damaged array is one clear error or a sound image") {
+  test::check_damaged(".npy", [](auto const& path) { return test::sound(read_npy(path)); });
 }
