@@ -103,6 +103,13 @@ constexpr int valid_output(int size, int depth) {
 /// How far a pixel of the output sees: a convolution at each end, and through pooling twice as far and one more.
 constexpr int radius(int depth) { return depth == 0 ? 1 : 2 + 2 * radius(depth - 1) + 1; }
 
+/// How far padding comes in, when it has come in by c pixels already: one at each convolution.
+constexpr int reach(int depth, int c = 0) {
+  if (depth == 0) return c + 1;
+  int const skip = c + 1, inner = 2 * reach(depth - 1, (skip + 1) / 2);
+  return (inner > skip ? inner : skip) + 1;
+}
+
 /// The facts that a model states, for the network above.
 template <int Depth, bool Padded, int TileZ, int TileY, int TileX> struct facts {
   static constexpr bool volume = TileZ > 1, padded_net = Padded;
@@ -113,7 +120,8 @@ template <int Depth, bool Padded, int TileZ, int TileY, int TileX> struct facts 
              : extent{volume ? valid_output(TileZ, Depth) : 1, valid_output(TileY, Depth), valid_output(TileX, Depth)};
   static constexpr extent halo{(tile.depth - output.depth) / 2, (tile.height - output.height) / 2,
                                (tile.width - output.width) / 2};
-  static constexpr extent receptive_radius{volume ? radius(Depth) : 0, radius(Depth), radius(Depth)};
+  static constexpr int border = Padded ? reach(Depth) : 0;
+  static constexpr extent padding_reach{volume ? border : 0, border, border};
 };
 
 }  // namespace plain_unet

@@ -22,8 +22,12 @@ static_assert(tiling(paper, {30, 512, 512}).count() == 120, "a 2-D model takes a
 static_assert(tiling(paper, {1, 512, 512})[3].input == extent{0, 384 - 92, 384 - 92});
 static_assert(tiling(paper, {1, 512, 512})[3].size == extent{1, 128, 128});
 
-// A padded net whose pixels see 44 around them keeps 256 − 2 · 48 = 160 pixels of a tile.
-constexpr tile_facts padded{{1, 256, 256}, {1, 256, 256}, {0, 0, 0}, seam_margin({0, 44, 44}, {0, 0, 0}, 8), 8};
+// A padded net whose padding comes in by 46 pixels keeps 256 − 2 · 48 = 160 pixels of a tile.
+struct small {
+  static constexpr extent tile{1, 256, 256}, output = tile, halo{0, 0, 0}, padding_reach{0, 46, 46};
+  static constexpr int alignment = 8;
+};
+constexpr tile_facts padded = facts_of<small>();
 static_assert(padded.margin == extent{0, 48, 48});
 static_assert(tiling(padded, {1, 160, 161}).count() == 2);
 static_assert(tiling(padded, {1, 160, 161})[1].input == extent{0, -48, 112});

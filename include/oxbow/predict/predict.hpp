@@ -77,9 +77,7 @@ void for_each_prediction(Net& net, image_view<float const> input, predict_option
   tile_facts facts = facts_of<model>();
   if (options.margin) {
     int const pixels = std::max(0, *options.margin);
-    for (int axis = 0; axis < 3; ++axis)
-      if (int const unit = facts.step_unit(axis); facts.output[axis] > 1)
-        facts.margin[axis] = (pixels + unit - 1) / unit * unit;
+    facts.margin = aligned_margin({facts.output.depth > 1 ? pixels : 0, pixels, pixels}, facts);
   }
   tiling const tiles(facts, input.size);
   std::vector<linear_map> const maps = maps_of(options.normalise, input);

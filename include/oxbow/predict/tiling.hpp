@@ -23,25 +23,21 @@ struct tile_facts {
   constexpr int usable(int axis) const { return output[axis] - 2 * margin[axis]; }
 };
 
-/// Output pixels per side that zero padding can reach, rounded up so that tiles stay aligned.
-/// A pixel at p of the output sees the tile from p + halo − radius on. Models of valid
-/// convolutions lose these pixels as halo and need no margin.
-constexpr extent seam_margin(extent radius, extent halo, int alignment) {
+/// A margin of so many pixels, rounded up so that tiles stay aligned.
+constexpr extent aligned_margin(extent pixels, tile_facts const& model) {
   extent margin{0, 0, 0};
-  for (int axis = 0; axis < 3; ++axis)
-    margin[axis] = (std::max(0, radius[axis] - halo[axis]) + alignment - 1) / alignment * alignment;
+  for (int axis = 0; axis < 3; ++axis) {
+    int const unit = model.step_unit(axis);
+    margin[axis] = (pixels[axis] + unit - 1) / unit * unit;
+  }
   return margin;
 }
 
-/// The facts of a model. Model::padded says that some layer pads; a model without this fact pads
-/// if it has no halo.
+/// The facts of a model, with the margin that leaves no seams: Model::padding_reach, the output pixels per
+/// side that the padding of the tile reaches. Valid convolutions lose theirs as halo and need none.
 template <class Model> constexpr tile_facts facts_of() {
-  constexpr bool padded = [] {
-    if constexpr (requires { Model::padded; }) return static_cast<bool>(Model::padded);
-    return Model::halo == extent{0, 0, 0};
-  }();
   tile_facts f{.tile = Model::tile, .output = Model::output, .halo = Model::halo, .alignment = Model::alignment};
-  if constexpr (padded) f.margin = seam_margin(Model::receptive_radius, Model::halo, Model::alignment);
+  f.margin = aligned_margin(Model::padding_reach, f);
   return f;
 }
 
