@@ -16,10 +16,12 @@ template <class T> using type = std::type_identity<T>;
 
 /// A name of the finding, letter by letter. By reference: g++ 12 cannot take the name itself from a constant.
 template <template <char...> class Label, finding const& F, int N, std::size_t... I>
-constexpr auto spelled(std::index_sequence<I...>) { return type<Label<F.names[N].text[I]...>>{}; }
-template <template <char...> class Label, finding const& F, int N>
-using spelled_out = typename decltype(spelled<Label, F, N>(
-    std::make_index_sequence<static_cast<std::size_t>(F.names[N].size())>{}))::type;
+constexpr auto spelled(std::index_sequence<I...>) {
+  return type<Label<F.names[N].text[I]...>>{};
+}
+template <template <char...> class Label, finding const& F, int N> using spelled_out =
+    typename decltype(spelled<Label, F, N>(
+        std::make_index_sequence<static_cast<std::size_t>(F.names[N].size())>{}))::type;
 
 /// One step of a path as a type.
 template <word W, int Number, finding const& F, int Name> constexpr auto step_type() {
@@ -47,6 +49,16 @@ template <word W, int Number, finding const& F, int Name> constexpr auto step_ty
   else if constexpr (W == word::group_norm) return type<where::group_norm<Number>>{};
   else return type<where::layer<Number>>{};
 }
+
+/// A limit as a type.
+template <room What, int Limit> constexpr auto room_type() {
+  if constexpr (What == room::ops) return type<room_for::ops<Limit>>{};
+  else if constexpr (What == room::names) return type<room_for::names<Limit>>{};
+  else if constexpr (What == room::tensors) return type<room_for::tensors<Limit>>{};
+  else if constexpr (What == room::layers) return type<room_for::layers<Limit>>{};
+  else return type<room_for::steps_of_a_path<Limit>>{};
+}
+template <room What, int Limit> using room_is = typename decltype(room_type<What, Limit>())::type;
 
 /// The finding of Net, its facts one by one, and the sentence they make.
 template <class Net, class Tile, int Channels> struct explanation {
@@ -93,25 +105,36 @@ template <class Net, class Tile, int Channels> struct explanation {
     constexpr int n = found.left_count, m = found.right_count, names = names_before(found.where.size());
     using culprit = spelled_out<name_is, found, names == 0 ? 0 : names - 1>;
     if constexpr (r == rule::none) return type<sound>{};
-    else if constexpr (r == rule::network_fits_the_limits) return type<network_fits_the_limits<count_is<n>, limit_is<m>>>{};
+    else if constexpr (r == rule::network_fits_the_limits)
+      return type<network_fits_the_limits<room_is<static_cast<room>(n), m>>>{};
+    else if constexpr (r == rule::image_is_not_empty) return type<image_is_not_empty<Tile, channels_are<n>>>{};
     else if constexpr (r == rule::layer_has_a_meaning) return type<layer_has_a_meaning<at_, layer_>>{};
     else if constexpr (r == rule::counts_are_positive) return type<counts_are_positive<at_, layer_, count_is<n>>>{};
     else if constexpr (r == rule::rate_is_below_one) return type<rate_is_below_one<at_, layer_>>{};
-    else if constexpr (r == rule::padding_needs_an_odd_kernel) return type<padding_needs_an_odd_kernel<at_, layer_, count_is<n>>>{};
-    else if constexpr (r == rule::groups_divide_the_channels) return type<groups_divide_the_channels<at_, layer_, channels_are<n>, groups_are<m>>>{};
-    else if constexpr (r == rule::sum_has_equal_channels) return type<sum_has_equal_channels<at_, layer_, channels_differ<n, m>>>{};
+    else if constexpr (r == rule::padding_needs_an_odd_kernel)
+      return type<padding_needs_an_odd_kernel<at_, layer_, count_is<n>>>{};
+    else if constexpr (r == rule::groups_divide_the_channels)
+      return type<groups_divide_the_channels<at_, layer_, channels_are<n>, groups_are<m>>>{};
+    else if constexpr (r == rule::sum_has_equal_channels)
+      return type<sum_has_equal_channels<at_, layer_, channels_differ<n, m>>>{};
     else if constexpr (r == rule::name_is_known) return type<name_is_known<at_, culprit>>{};
     else if constexpr (r == rule::name_is_new) return type<name_is_new<at_, culprit>>{};
     else if constexpr (r == rule::name_comes_earlier) return type<name_comes_earlier<at_, culprit>>{};
     else if constexpr (r == rule::node_reads_something) return type<node_reads_something<at_>>{};
     else {
       using near = typename lazily<0>::near;
-      if constexpr (r == rule::pooling_divides_the_size) return type<pooling_divides_the_size<at_, layer_, left<image_is>, right<window_is>, near>>{};
-      else if constexpr (r == rule::stride_divides_the_size) return type<stride_divides_the_size<at_, layer_, left<image_is>, right<stride_is>, near>>{};
-      else if constexpr (r == rule::convolution_fits_the_image) return type<convolution_fits_the_image<at_, layer_, left<image_is>, right<window_is>, near>>{};
-      else if constexpr (r == rule::mirror_fits_the_image) return type<mirror_fits_the_image<at_, layer_, left<image_is>, right<border_is>, near>>{};
-      else if constexpr (r == rule::crop_is_centred) return type<crop_is_centred<at_, layer_, left<skip_is>, right<joined_with>, near>>{};
-      else if constexpr (r == rule::join_has_equal_sizes) return type<join_has_equal_sizes<at_, layer_, left<skip_is>, right<joined_with>, near>>{};
+      if constexpr (r == rule::pooling_divides_the_size)
+        return type<pooling_divides_the_size<at_, layer_, left<image_is>, right<window_is>, near>>{};
+      else if constexpr (r == rule::stride_divides_the_size)
+        return type<stride_divides_the_size<at_, layer_, left<image_is>, right<stride_is>, near>>{};
+      else if constexpr (r == rule::convolution_fits_the_image)
+        return type<convolution_fits_the_image<at_, layer_, left<image_is>, right<window_is>, near>>{};
+      else if constexpr (r == rule::mirror_fits_the_image)
+        return type<mirror_fits_the_image<at_, layer_, left<image_is>, right<border_is>, near>>{};
+      else if constexpr (r == rule::crop_is_centred)
+        return type<crop_is_centred<at_, layer_, left<skip_is>, right<joined_with>, near>>{};
+      else if constexpr (r == rule::join_has_equal_sizes)
+        return type<join_has_equal_sizes<at_, layer_, left<skip_is>, right<joined_with>, near>>{};
       else return type<skip_covers_the_upsampled<at_, layer_, left<skip_is>, right<joined_with>, near>>{};
     }
   }
@@ -120,7 +143,7 @@ template <class Net, class Tile, int Channels> struct explanation {
 }  // namespace detail
 
 /// `sound`, or a base class that cannot be, whose name is the explanation.
-template <class Net, class Tile, int Channels>
-using explain = typename decltype(detail::explanation<Net, Tile, Channels>::sentence())::type;
+template <class Net, class Tile, int Channels> using explain =
+    typename decltype(detail::explanation<Net, Tile, Channels>::sentence())::type;
 
 }  // namespace oxbow

@@ -9,6 +9,7 @@ namespace oxbow {
 enum class rule : unsigned char {
   none,
   network_fits_the_limits,
+  image_is_not_empty,
   layer_has_a_meaning,
   counts_are_positive,
   rate_is_below_one,
@@ -28,6 +29,9 @@ enum class rule : unsigned char {
   node_reads_something,
 };
 
+/// What a network can have too many of; the limits are in graph/limits.hpp.
+enum class room : unsigned char { ops, names, tensors, layers, steps_of_a_path };
+
 /// Names a layer's type in a value, so that a compiler can print it in an error.
 struct layer_tag {};
 template <class Layer> struct tag_of { static constexpr layer_tag self{}; };
@@ -36,10 +40,10 @@ template <class Layer> struct tag_of { static constexpr layer_tag self{}; };
 struct finding {
   rule broken = rule::none;
   path where{};
-  name names[4]{};                  ///< of the nodes in `where`, as far as there are any, and of the culprit
+  name names[4]{};  ///< of the nodes in `where`, as far as there are any, and of the culprit
   layer_tag const* layer = nullptr;
   extent left{}, right{};
-  int left_count = 0, right_count = 0;   ///< channels, or whatever the rule counts
+  int left_count = 0, right_count = 0;  ///< channels, or whatever the rule counts; of a limit the room and its size
 };
 
 }  // namespace oxbow

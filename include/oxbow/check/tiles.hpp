@@ -30,11 +30,15 @@ constexpr axis_sizes sizes_along(flat_graph const& net, int axis, int size) {
         out = room / o.stride[axis] + 1;
         break;
       }
-      case op_kind::max_pool: case op_kind::avg_pool:
+      case op_kind::max_pool:
+      case op_kind::avg_pool:
         legal = in % o.window[axis] == 0;
         out = in / o.window[axis];
         break;
-      case op_kind::up_convolve: case op_kind::upsample: out = in * o.window[axis]; break;
+      case op_kind::up_convolve:
+      case op_kind::upsample:
+        out = in * o.window[axis];
+        break;
       case op_kind::mirror:
         legal = in > o.border[axis];
         out = in + 2 * o.border[axis];
@@ -45,9 +49,15 @@ constexpr axis_sizes sizes_along(flat_graph const& net, int axis, int size) {
         out = to;
         break;
       }
-      case op_kind::join: case op_kind::add: legal = in == other; break;
-      case op_kind::norm_statistics: out = 1; break;
-      default: break;
+      case op_kind::join:
+      case op_kind::add:
+        legal = in == other;
+        break;
+      case op_kind::norm_statistics:
+        out = 1;
+        break;
+      default:
+        break;
     }
     result.legal = result.legal && legal && out >= 1;
     length[o.out[0]] = out < 1 ? 1 : out;
@@ -70,8 +80,8 @@ struct ratio {
 
 /// How one axis is sampled.
 struct axis_sampling {
-  int alignment = 1;   ///< tile pixels: shifting the image by a multiple shifts every value by whole pixels
-  int radius = 0;      ///< tile pixels to either side that an output pixel can depend on, at most
+  int alignment = 1;  ///< tile pixels: shifting the image by a multiple shifts every value by whole pixels
+  int radius = 0;     ///< tile pixels to either side that an output pixel can depend on, at most
 };
 
 constexpr axis_sampling sampling_along(flat_graph const& net, int axis) {
@@ -94,16 +104,19 @@ constexpr axis_sampling sampling_along(flat_graph const& net, int axis) {
         s = s.times(o.stride[axis], 1);
         break;
       }
-      case op_kind::max_pool: case op_kind::avg_pool:
+      case op_kind::max_pool:
+      case op_kind::avg_pool:
         r += s.of(o.window[axis] - 1);
         s = s.times(o.window[axis], 1);
         break;
-      case op_kind::up_convolve: case op_kind::upsample:
+      case op_kind::up_convolve:
+      case op_kind::upsample:
         if (o.linear) r += s.of(1);
         s = s.times(1, o.window[axis]);
         r += s.of(o.window[axis] - 1);
         break;
-      default: break;
+      default:
+        break;
     }
     if (s.over > result.alignment) result.alignment = s.over;
     step[o.out[0]] = s, radius[o.out[0]] = r;
@@ -119,7 +132,8 @@ constexpr int nearest_legal(flat_graph const& net, int axis, int size, int by) {
   int const alignment = sampling_along(net, axis).alignment;
   if (alignment > most) return 0;
   bool legal_remainder[most]{};
-  for (int r = 0; r < alignment; ++r) legal_remainder[r] = sizes_along(net, axis, large / alignment * alignment + r).legal;
+  for (int r = 0; r < alignment; ++r)
+    legal_remainder[r] = sizes_along(net, axis, large / alignment * alignment + r).legal;
   int const last = size + 256 * alignment + 4096;
   for (int n = size; n >= 1 && n <= last; n += by)
     if (legal_remainder[n % alignment] && sizes_along(net, axis, n).legal) return n;

@@ -7,15 +7,17 @@ namespace oxbow {
 // A user's layer adds an overload `constexpr void trace(my_layer, tracer&)` in the user's own
 // namespace, made of the tracer's verbs and of trace_layer; argument-dependent look-up finds it.
 
-template <int C, int K, pad B, int S, int D> constexpr void trace(conv<C, K, B, S, D>, tracer& t) { t.convolve(C, K, B, S, D); }
+template <int C, int K, pad B, int S, int D> constexpr void trace(conv<C, K, B, S, D>, tracer& t) {
+  t.convolve(C, K, B, S, D);
+}
 template <int C, int F> constexpr void trace(up_conv<C, F>, tracer& t) { t.up_convolve(C, F); }
 template <int F, interpolation How> constexpr void trace(oxbow::upsample<F, How>, tracer& t) { t.upsample(F, How); }
 template <int W> constexpr void trace(max_pool<W>, tracer& t) { t.max_pool(W); }
 template <int W> constexpr void trace(avg_pool<W>, tracer& t) { t.avg_pool(W); }
 template <real R> constexpr void trace(dropout<R>, tracer& t) { t.drop(R); }
-constexpr void trace(batch_norm, tracer& t) { t.normalise(0, true); }
-constexpr void trace(instance_norm, tracer& t) { t.normalise(0, false); }
-template <int G> constexpr void trace(group_norm<G>, tracer& t) { t.normalise(G < 1 ? -1 : G, false); }
+constexpr void trace(batch_norm, tracer& t) { t.normalise(true); }
+constexpr void trace(instance_norm, tracer& t) { t.normalise(false); }
+template <int G> constexpr void trace(group_norm<G>, tracer& t) { t.normalise_groups(G); }
 template <activation A> constexpr void trace(A, tracer& t) { t.activate(&function_of<A>::self); }
 
 // The word for each kind of layer in a path; whatever has none is called "layer".
@@ -45,6 +47,7 @@ struct part {
   constexpr part(tracer& t, path_label here) : t{t}, outer{t.where}, counts{} {
     for (int i = 0; i < number_of_words; ++i) counts[i] = t.counts[i], t.counts[i] = 0;
     t.where.push(here);
+    t.too_deep = t.too_deep || t.where.full;
   }
   constexpr ~part() {
     t.where = outer;
@@ -80,7 +83,7 @@ template <class Layer> constexpr void trace_layer(Layer layer, tracer& t) {
     detail::part const here{t, {what, ++t.counts[static_cast<int>(what)]}};
     t.report(rule::layer_has_a_meaning);
   } else if constexpr (what == word::seq) {
-    trace(layer, t);                 // a sequence is transparent: its layers are counted where it stands
+    trace(layer, t);  // a sequence is transparent: its layers are counted where it stands
   } else {
     short const ordinal = ++t.counts[static_cast<int>(what)];
     path const here = t.where;
@@ -102,7 +105,8 @@ template <class Layer> constexpr void trace_part(Layer layer, tracer& t, path_la
 
 template <class... Layers> constexpr void trace(seq<Layers...>, tracer& t) { (trace_layer(Layers{}, t), ...); }
 
-template <class Encode, class Inner, class Decode, join How> constexpr void trace(level<Encode, Inner, Decode, How>, tracer& t) {
+template <class Encode, class Inner, class Decode, join How>
+constexpr void trace(level<Encode, Inner, Decode, How>, tracer& t) {
   trace_part(Encode{}, t, {word::encode});
   int const skip = t.at;
   trace_part(Inner{}, t, {word::inner});
@@ -128,11 +132,11 @@ namespace detail {
 
 /// The nodes of a graph while it is walked: their names, where those begin in the table of names, their values.
 struct wires {
-  int first = 0, nodes = 0;            ///< names [first, first + nodes) are this graph's; the first is "input"
-  list<int, limits::nodes> values{};   ///< of those that have been traced
+  int first = 0, nodes = 0;           ///< names [first, first + nodes) are this graph's; the first is "input"
+  list<int, limits::nodes> values{};  ///< of those that have been traced
 
   constexpr int find(tracer const& t, name wanted) const {
-    for (int i = 0; i < nodes; ++i)
+    for (int i = 0; i < nodes && first + i < t.net.names.size(); ++i)
       if (t.net.names[first + i] == wanted) return i;
     return none;
   }
@@ -149,9 +153,10 @@ constexpr void read_node(name from, int position, tracer& t, wires const& w, int
   joined = t.at;
 }
 
-template <name Name, class Layer, name... From> constexpr void trace_node(node<Name, Layer, From...>, tracer& t, wires& w) {
-  int const self = w.values.size();
-  part const inside{t, {word::node, static_cast<short>(w.first + self)}};
+template <name Name, class Layer, name... From>
+constexpr void trace_node(node<Name, Layer, From...>, tracer& t, wires& w) {
+  int const self = w.values.size(), in_table = w.first + self, last = t.net.names.size() - 1;
+  part const inside{t, {word::node, static_cast<short>(in_table < last ? in_table : last)}};
   if (w.find(t, Name) != self) t.report(rule::name_is_new);
   if (sizeof...(From) == 0) t.report(rule::node_reads_something);
   int joined = none, position = 0;
@@ -186,6 +191,30 @@ constexpr void place_parameters(flat_graph& net) {
   place(false);
 }
 
+/// Finds the limit that the network exceeds. Nothing that was found after the room ran out can be trusted, and
+/// the graph is no graph: an image takes its place, so that every later pass stays total.
+constexpr void check_limits(tracer& t) {
+  auto const exceeds = [&](bool is, room what, int limit) {
+    if (!is || t.first.broken == rule::network_fits_the_limits) return;
+    t.first = finding{};
+    t.where = path{};
+    t.layer = nullptr;
+    t.report(rule::network_fits_the_limits, {}, {}, static_cast<int>(what), limit);
+  };
+  flat_graph const& net = t.net;
+  exceeds(net.forward_ops > limits::forward_ops || net.ops.full || net.values.full, room::ops, limits::forward_ops);
+  exceeds(net.parameters.full, room::tensors, limits::parameters);
+  exceeds(net.layers.full, room::layers, limits::layers);
+  exceeds(t.too_deep, room::steps_of_a_path, limits::path);
+  exceeds(net.names.full, room::names, limits::nodes);
+  if (t.first.broken != rule::network_fits_the_limits) return;
+  int const first_axis = net.first_axis;
+  t.net = flat_graph{};
+  t.net.first_axis = first_axis;
+  t.image({}, 1);
+  t.net.forward_ops = 1;
+}
+
 /// The sound graph of Net for one tile, or the first rule that it breaks.
 template <class Net> constexpr tracer infer(extent size, int first_axis, int channels) {
   tracer t;
@@ -195,10 +224,7 @@ template <class Net> constexpr tracer infer(extent size, int first_axis, int cha
   t.net.output = t.at;
   t.net.forward_ops = t.net.ops.size();
   place_parameters(t.net);
-  if (t.net.forward_ops > limits::forward_ops || t.net.overflows() || t.where.full) {
-    t.first.broken = rule::none;       // nothing that was found after the room ran out can be trusted
-    t.report(rule::network_fits_the_limits, {}, {}, t.net.forward_ops, limits::forward_ops);
-  }
+  check_limits(t);
   return t;
 }
 

@@ -1,6 +1,7 @@
 // The verbs that a layer's meaning is made of: each infers, checks and emits.
 #pragma once
 #include <oxbow/check/finding.hpp>
+#include <oxbow/core/real.hpp>
 #include <oxbow/graph/graph.hpp>
 #include <oxbow/net/layers.hpp>
 
@@ -10,10 +11,11 @@ namespace oxbow {
 /// down the flat graph. A broken rule never stops the walk: sizes are repaired, so that the walk is total.
 struct tracer {
   flat_graph net{};
-  int at = 0;                          ///< the value that flows on
+  int at = 0;  ///< the value that flows on
   path where{};
-  short counts[number_of_words]{};     ///< layers of each kind seen in this part of the network
-  layer_tag const* layer = nullptr;    ///< the innermost layer being traced
+  bool too_deep = false;             ///< a path has had no room
+  short counts[number_of_words]{};   ///< layers of each kind seen in this part of the network
+  layer_tag const* layer = nullptr;  ///< the innermost layer being traced
   finding first{};
 
   constexpr void report(rule broken, extent left = {}, extent right = {}, int left_count = 0, int right_count = 0) {
@@ -27,13 +29,14 @@ struct tracer {
   constexpr void image(extent size, int channels) {
     at = net.emit({.kind = op_kind::image}, size, channels);
     if (size.depth < 1 || size.height < 1 || size.width < 1 || channels < 1) {
-      report(rule::counts_are_positive, size, {}, channels);
+      report(rule::image_is_not_empty, size, {}, channels);
       net.values[at] = {{1, 1, 1}, 1, element::f32, 0};
     }
   }
 
   constexpr void convolve(int channels, int kernel, pad border = pad::valid, int stride = 1, int dilation = 1) {
-    if (!positive(channels) || !positive(kernel) || !positive(stride) || !positive(dilation)) channels = kernel = stride = dilation = 1;
+    if (!positive(channels) || !positive(kernel) || !positive(stride) || !positive(dilation))
+      channels = kernel = stride = dilation = 1;
     if (border != pad::valid && kernel % 2 == 0) report(rule::padding_needs_an_odd_kernel, {}, {}, kernel);
     op o{.kind = op_kind::convolve, .same = border != pad::valid};
     for (int a = net.first_axis; a < 3; ++a) {
@@ -86,47 +89,42 @@ struct tracer {
   }
 
   constexpr void drop(float rate) {
-    if (!(rate >= 0 && rate < 1)) {
+    if (real{rate}.bits >= real{1.f}.bits) {  // as bits, where the sign is the highest: nvcc cannot compare a NaN
       report(rule::rate_is_below_one);
       rate = 0;
     }
     int stream = 0;
     for (auto const& o : net.ops) stream += o.kind == op_kind::drop;
-    emit({.kind = op_kind::drop, .in = {at, none, none, none}, .channel = stream, .rate = rate}, here().size, here().channels);
+    emit({.kind = op_kind::drop, .in = {at, none, none, none}, .channel = stream, .rate = rate}, here().size,
+         here().channels);
   }
 
-  /// groups: how many groups share statistics; 0 is one per channel. running: keeps running statistics.
-  constexpr void normalise(int groups, bool running) {
-    int const channels = here().channels, x = at;
-    if (groups < 0 || (groups > 0 && channels % groups != 0)) {
-      report(rule::groups_divide_the_channels, {}, {}, channels, groups);
-      groups = 1;
-    }
-    if (groups == 0) groups = channels;
-    int const first = parameters(role::scale, channels);
-    parameters(role::shift, channels);
-    if (running) parameters(role::running_mean, channels), parameters(role::running_variance, channels);
-    op o{.kind = op_kind::norm_statistics, .in = {x, none, none, none}, .parameter = first, .groups = groups, .running = running};
-    extent const size = here().size;
-    emit(o, {}, 2 * groups);
-    o.kind = op_kind::norm, o.in[1] = at;
-    emit(o, size, channels);
+  /// Statistics per channel. running: keeps running statistics.
+  constexpr void normalise(bool running) { norm(here().channels, running); }
+  /// Statistics per group of channels.
+  constexpr void normalise_groups(int groups) {
+    int const channels = here().channels;
+    bool const fits = groups > 0 && channels % groups == 0;
+    if (!fits) report(rule::groups_divide_the_channels, {}, {}, channels, groups);
+    norm(fits ? groups : 1, false);
   }
 
   /// Channels of the skip first, then those that flow.
   constexpr void join(int skip, oxbow::join how) {
-    if (how == oxbow::join::crop) skip = cropped(skip, here().size);
-    else if (net.values[skip].size != here().size) report(rule::join_has_equal_sizes, net.values[skip].size, here().size);
+    if (how == oxbow::join::crop) skip = cropped(skip, at);
+    else if (net.values[skip].size != here().size)
+      report(rule::join_has_equal_sizes, net.values[skip].size, here().size);
     if (how == oxbow::join::add) return sum(skip);
-    emit({.kind = op_kind::join, .in = {skip, at, none, none}}, here().size, net.values[skip].channels + here().channels);
+    emit({.kind = op_kind::join, .in = {skip, at, none, none}}, here().size,
+         net.values[skip].channels + here().channels);
   }
 
   /// Adds `other` to what flows; the larger of the two is cropped.
   constexpr void add(int other) {
     bool larger = false;
     for (int a = 0; a < 3; ++a) larger = larger || here().size[a] > net.values[other].size[a];
-    if (larger) at = cropped(at, net.values[other].size);
-    else other = cropped(other, here().size);
+    if (larger) at = cropped(at, other);
+    else other = cropped(other, at);
     sum(other);
   }
 
@@ -179,6 +177,22 @@ struct tracer {
     emit(o, size, x.channels);
   }
 
+  constexpr void norm(int groups, bool running) {
+    int const channels = here().channels, x = at;
+    int const first = parameters(role::scale, channels);
+    parameters(role::shift, channels);
+    if (running) parameters(role::running_mean, channels), parameters(role::running_variance, channels);
+    op o{.kind = op_kind::norm_statistics,
+         .in = {x, none, none, none},
+         .parameter = first,
+         .groups = groups,
+         .running = running};
+    extent const size = here().size;
+    emit(o, {}, 2 * groups);
+    o.kind = op_kind::norm, o.in[1] = at;
+    emit(o, size, channels);
+  }
+
   constexpr void mirror(extent border) {
     value const x = here();
     extent size = x.size;
@@ -191,11 +205,12 @@ struct tracer {
     emit({.kind = op_kind::mirror, .in = {at, none, none, none}, .border = border}, size, x.channels);
   }
 
-  /// The middle of v, as large as `to`.
-  constexpr int cropped(int v, extent to) {
-    extent const from = net.values[v].size;
-    if (from == to) return v;
-    op o{.kind = op_kind::crop, .in = {v, none, none, none}, .layer = layer_index(), .like = at};
+  /// The middle of v, as large as `like`. Once a rule is broken the graph serves to find the nearest tiles, where
+  /// sizes that are equal here, after their repair, may differ: then crops stand even where they remove nothing.
+  constexpr int cropped(int v, int like) {
+    extent const from = net.values[v].size, to = net.values[like].size;
+    if (from == to && first.broken == rule::none) return v;
+    op o{.kind = op_kind::crop, .in = {v, none, none, none}, .layer = layer_index(), .like = like};
     bool small = false, odd = false;
     for (int a = 0; a < 3; ++a) {
       o.border[a] = from[a] < to[a] ? 0 : (from[a] - to[a]) / 2;

@@ -1,6 +1,7 @@
 // A network for one tile: the whole pipeline, and every fact about it as a constant.
 #pragma once
 #include <oxbow/check/explain.hpp>
+#include <oxbow/check/padding.hpp>
 #include <oxbow/lower/differentiate.hpp>
 #include <oxbow/lower/inference.hpp>
 #include <oxbow/lower/plan.hpp>
@@ -8,6 +9,8 @@
 #include <oxbow/lower/schema.hpp>
 
 namespace oxbow {
+
+// References below are `auto const&`: nvcc 13.0 takes a spelled type for a second initialisation.
 
 // Options of a model, in any order behind the tile.
 template <int Count> struct channels {};                       ///< of the image; 1 where nothing is said
@@ -19,18 +22,31 @@ namespace detail {
 
 struct option_values {
   int channels = 1, classes = 0;
-  std::int64_t inference_memory = 0, training_memory = 0;   ///< bytes; 0 is no limit
+  bool any_classes = true;
+  std::int64_t inference_memory = unlimited, training_memory = unlimited;   ///< bytes
 };
 template <int N> constexpr void read(channels<N>, option_values& o) { o.channels = N; }
-template <int N> constexpr void read(classes<N>, option_values& o) { o.classes = N; }
+template <int N> constexpr void read(classes<N>, option_values& o) { o.classes = N, o.any_classes = false; }
 template <std::int64_t N> constexpr void read(inference_memory<N>, option_values& o) { o.inference_memory = N; }
 template <std::int64_t N> constexpr void read(training_memory<N>, option_values& o) { o.training_memory = N; }
 
+template <class Option> concept option = requires(Option given, option_values& o) { read(given, o); };
+
+/// What the options say; what is no option says nothing.
 template <class... Options> constexpr option_values read_options() {
   option_values o;
-  (read(Options{}, o), ...);
+  auto const one = [&]<class Option>(type<Option>) {
+    if constexpr (option<Option>) read(Option{}, o);
+  };
+  (one(type<Options>{}), ...);
   return o;
 }
+
+/// The tile, or a pixel where there is none, so that every fact stays total.
+template <class Tile> struct tile_or_pixel { using type = oxbow::tile<1, 1>; };
+template <int... Sizes> requires (sizeof...(Sizes) == 2 || sizeof...(Sizes) == 3)
+struct tile_or_pixel<oxbow::tile<Sizes...>> { using type = oxbow::tile<Sizes...>; };
+template <class Tile> concept tile_type = std::is_same_v<Tile, typename tile_or_pixel<Tile>::type>;
 
 }  // namespace detail
 
@@ -39,7 +55,7 @@ template <class... Options> constexpr option_values read_options() {
 template <flat_graph const& Graph, fusions On = fusions{}> struct program {
   static constexpr flat_graph const& graph = Graph;
   static constexpr fused_graph fused = fuse(Graph, On);
-  static constexpr placement const& placed = best_placement<fused>::get();
+  static constexpr auto const& placed = best_placement<fused>::get();
   static constexpr plan steps = make_plan(fused, placed);
   static constexpr std::int64_t peak_bytes = placed.peak_bytes;     ///< the arena: every activation, no weights
   static constexpr std::int64_t bound_bytes = placed.bound_bytes;   ///< no placement of these steps needs less
@@ -48,8 +64,8 @@ template <flat_graph const& Graph, fusions On = fusions{}> struct program {
 /// The graphs and programs of a network, before anybody asks whether they may be.
 template <class Net, class Tile, class... Options> struct lowered {
   static constexpr detail::option_values options = detail::read_options<Options...>();
-  static constexpr tracer const& traced = detail::explanation<Net, Tile, options.channels>::traced;
-  static constexpr flat_graph const& forward = traced.net;
+  static constexpr auto const& traced = detail::explanation<Net, Tile, options.channels>::traced;
+  static constexpr auto const& forward = traced.net;
   static constexpr flat_graph predicting = for_inference(forward);
   static constexpr flat_graph differentiated = differentiate(forward);
   static constexpr flat_graph learning = within_budget<differentiated, options.training_memory>();
@@ -63,9 +79,9 @@ namespace detail {
 template <class Lowered> constexpr auto limits_sentence() {
   constexpr option_values o = Lowered::options;
   constexpr int outputs = Lowered::forward.values[Lowered::forward.output].channels;
-  if constexpr (o.classes != 0 && o.classes != outputs)
+  if constexpr (!o.any_classes && o.classes != outputs)
     return type<output_has_a_channel_per_class<channels_are<outputs>, classes_are<o.classes>>>{};
-  else if constexpr (o.inference_memory != 0) {
+  else if constexpr (o.inference_memory != unlimited) {
     if constexpr (Lowered::inference::peak_bytes > o.inference_memory)
       return type<inference_fits_the_memory<bytes_needed<Lowered::inference::peak_bytes>, bytes_allowed<o.inference_memory>>>{};
     else return type<sound>{};
@@ -73,22 +89,32 @@ template <class Lowered> constexpr auto limits_sentence() {
 }
 template <class Lowered> constexpr auto training_sentence() {
   constexpr option_values o = Lowered::options;
-  if constexpr (o.training_memory != 0) {
+  if constexpr (o.training_memory != unlimited) {
     if constexpr (Lowered::training::peak_bytes > o.training_memory)
       return type<training_fits_the_memory<bytes_needed<Lowered::training::peak_bytes>, bytes_allowed<o.training_memory>>>{};
     else return type<sound>{};
   } else return type<sound>{};
 }
 
+/// Names the first argument that is no option.
+template <class First, class... Options> constexpr auto options_sentence() {
+  if constexpr (!option<First>) return type<option_is_known<First>>{};
+  else return options_sentence<Options...>();
+}
+
 /// The first sentence that applies; a network with an unsound graph is not lowered.
 template <class Net, class Tile, class... Options> constexpr auto sentence_of() {
-  using graph_sentence = explain<Net, Tile, read_options<Options...>().channels>;
-  if constexpr (!std::is_same_v<graph_sentence, sound>) return type<graph_sentence>{};
+  if constexpr (!tile_type<Tile>) return type<tile_has_two_or_three_sizes<Tile>>{};
+  else if constexpr (!(option<Options> && ...)) return options_sentence<Options...>();
   else {
-    using lowered_ = lowered<Net, Tile, Options...>;
-    using first = typename decltype(limits_sentence<lowered_>())::type;
-    if constexpr (!std::is_same_v<first, sound>) return type<first>{};
-    else return training_sentence<lowered_>();
+    using graph_sentence = explain<Net, Tile, read_options<Options...>().channels>;
+    if constexpr (!std::is_same_v<graph_sentence, sound>) return type<graph_sentence>{};
+    else {
+      using lowered_ = lowered<Net, Tile, Options...>;
+      using first = typename decltype(limits_sentence<lowered_>())::type;
+      if constexpr (!std::is_same_v<first, sound>) return type<first>{};
+      else return training_sentence<lowered_>();
+    }
   }
 }
 
@@ -97,14 +123,15 @@ template <class Net, class Tile, class... Options> constexpr auto sentence_of() 
 /// A network for one tile. Everything about it is a constant; one that is not sound is one error.
 template <class Net, class Tile, class... Options>
 struct model : decltype(detail::sentence_of<Net, Tile, Options...>())::type {
-  using lowered_ = lowered<Net, Tile, Options...>;
+  using tile_type = typename detail::tile_or_pixel<Tile>::type;
+  using lowered_ = lowered<Net, tile_type, Options...>;
   using net = Net;
   using inference = typename lowered_::inference;
   using training = typename lowered_::training;
 
-  static constexpr flat_graph const& forward = lowered_::forward;
-  static constexpr int first_axis = Tile::first_axis;                                 ///< 1 in 2-D, 0 in 3-D
-  static constexpr extent tile = Tile::size;
+  static constexpr auto const& forward = lowered_::forward;
+  static constexpr int first_axis = tile_type::first_axis;                            ///< 1 in 2-D, 0 in 3-D
+  static constexpr extent tile = tile_type::size;
   static constexpr int input_channels = lowered_::options.channels;
   static constexpr extent output = forward.values[forward.output].size;
   static constexpr int classes = forward.values[forward.output].channels;
@@ -129,6 +156,13 @@ struct model : decltype(detail::sentence_of<Net, Tile, Options...>())::type {
   static constexpr extent receptive_radius = [] {
     extent r{0, 0, 0};
     for (int a = first_axis; a < 3; ++a) r[a] = sampling_along(forward, a).radius;
+    return r;
+  }();
+
+  /// Output pixels on each side that the padding of the tile reaches: overlapping tiles throw them away.
+  static constexpr extent padding_reach = [] {
+    extent r{0, 0, 0};
+    for (int a = first_axis; a < 3; ++a) r[a] = padding_reach_along(forward, a);
     return r;
   }();
 

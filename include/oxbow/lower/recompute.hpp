@@ -1,9 +1,14 @@
 // Computing cheap activations again in the backward pass, where memory is short.
 #pragma once
+#include <limits>
+
 #include <oxbow/lower/place.hpp>
 #include <oxbow/lower/plan.hpp>
 
 namespace oxbow {
+
+/// A budget that any plan fits.
+inline constexpr std::int64_t unlimited = std::numeric_limits<std::int64_t>::max();
 
 /// The forward values that the backward pass makes again instead of keeping.
 using value_set = list<int, limits::values>;
@@ -152,7 +157,7 @@ template <flat_graph const& Training, std::int64_t Budget, int Count = 0> struct
 
 /// The training graph, with as many cheap activations made again as it takes to fit the budget (bytes), or as many as can be.
 template <flat_graph const& Training, std::int64_t Budget> constexpr flat_graph within_budget() {
-  if constexpr (Budget == 0) return Training;
+  if constexpr (Budget == unlimited) return Training;
   else if constexpr (detail::repeat_search<Training, Budget>::get().empty()) return Training;
   else return repeat_in_backward(Training, detail::repeat_search<Training, Budget>::get());
 }
