@@ -17,7 +17,8 @@ namespace oxbow::on_host {
 class memory {
   struct release {
     std::size_t align;
-    explicit release(std::size_t a = 64) : align{a} {}
+    release() : align{64} {}
+    explicit release(std::size_t a) : align{a} {}
     void operator()(std::byte* p) const { ::operator delete(p, std::align_val_t{align}); }
   };
 

@@ -42,7 +42,7 @@ namespace detail {
 
 /// Gives each op a step, then each value its mark.
 struct fuser {
-  static constexpr int most_ops = 10;       // a kernel's form spells this many
+  static constexpr int most_ops = 8;        // besides parts that are stored: a form spells ten
   static constexpr int most_functions = 4;
   static constexpr int head_channels = 8;
   static constexpr int cheap = 32;          // products per output of a convolution that is cheaper made than read

@@ -1,0 +1,176 @@
+// The gradient of weights: how one tensor correlates with another, tap by tap.
+#pragma once
+#include <cstring>
+
+#include <oxbow/host/convolve.hpp>
+#include <oxbow/host/gather.hpp>
+#include <oxbow/host/threads.hpp>
+
+namespace oxbow::on_host {
+
+/// dw(row, column, tap) = Σ over pixels p of `a`: a(row, p) · b(column, p·stride + tap·dilation − border). For a
+/// convolution a is dy and b is x; for an up-convolution a is x and b is dy.
+struct correlation {
+  int rows = 0, columns = 0;
+  extent window{}, stride{}, dilation{}, border{0, 0, 0};
+  extent a_size{};
+  operand const* a = nullptr;
+  int a_count = 0;
+  operand const* b = nullptr;
+  int b_count = 0;
+};
+
+namespace detail {
+
+/// Sums for Inputs channels of b and Vectors · width channels of a, over rows × width pixels, added to dw.
+/// a: one pointer per vector. dw: (input, panel).
+template <class Arch, int Inputs, int Vectors>
+[[gnu::noinline]] void correlate_rows(float const* const (&a)[Vectors], int a_pixel, std::ptrdiff_t a_row, float const* b, int b_pixel,
+                                      std::ptrdiff_t b_row, int rows, int width, float* dw) {
+  using v = vec<Arch>;
+  constexpr int lanes = width_of<Arch>, panel = packed_weights<Arch>::panel;
+  v sum[Inputs][Vectors];
+#pragma GCC unroll 8
+  for (int i = 0; i < Inputs; ++i)
+#pragma GCC unroll 2
+    for (int n = 0; n < Vectors; ++n) sum[i][n] = v::load_unaligned(dw + i * panel + n * lanes);
+  for (int r = 0; r < rows; ++r) {
+    float const* at_a[Vectors];
+    for (int n = 0; n < Vectors; ++n) at_a[n] = a[n] + r * a_row;
+    float const* at_b = b + r * b_row;
+    for (int x = 0; x < width; ++x, at_b += b_pixel) {
+      v left[Vectors];
+#pragma GCC unroll 2
+      for (int n = 0; n < Vectors; ++n) left[n] = v::load_unaligned(at_a[n] + x * a_pixel);
+#pragma GCC unroll 8
+      for (int i = 0; i < Inputs; ++i) {
+        v const right = v::broadcast(at_b[i]);
+#pragma GCC unroll 2
+        for (int n = 0; n < Vectors; ++n) sum[i][n] = xsimd::fma(left[n], right, sum[i][n]);
+      }
+    }
+  }
+#pragma GCC unroll 8
+  for (int i = 0; i < Inputs; ++i)
+#pragma GCC unroll 2
+    for (int n = 0; n < Vectors; ++n) sum[i][n].store_unaligned(dw + i * panel + n * lanes);
+}
+
+template <class Arch, int Vectors, int Inputs = width_of<Arch> >= 16 ? 8 : 4>
+void correlate_columns(float const* const (&a)[Vectors], int a_pixel, std::ptrdiff_t a_row, float const* b, int b_pixel,
+                       std::ptrdiff_t b_row, int rows, int width, float* dw, int columns) {
+  for (; columns >= Inputs; columns -= Inputs, b += Inputs, dw += Inputs * packed_weights<Arch>::panel)
+    correlate_rows<Arch, Inputs, Vectors>(a, a_pixel, a_row, b, b_pixel, b_row, rows, width, dw);
+  if constexpr (Inputs > 1)
+    if (columns > 0) correlate_columns<Arch, Vectors, Inputs / 2>(a, a_pixel, a_row, b, b_pixel, b_row, rows, width, dw, columns);
+}
+
+}  // namespace detail
+
+/// A panel of rows × a block of columns is one piece of work; few pieces over large images are cut into
+/// chunks of image rows as well, whose sums are added in order. How many depends on the shape alone, so
+/// that the bits do not depend on the threads.
+template <class Arch> class correlator {
+ public:
+  static constexpr int panel = packed_weights<Arch>::panel;
+
+  explicit correlator(correlation const& c) : c_{c}, panels_{packed_weights<Arch>::panels(c.rows)}, blocks_{layout::blocks(c.columns)} {
+    int const image_rows = c.a_size.depth * c.a_size.height;
+    chunks_ = (pieces_wanted + panels_ * blocks_ - 1) / (panels_ * blocks_);
+    if (chunks_ > image_rows) chunks_ = image_rows;
+    strip_ = {1, 1, c.a_size.width < strip_width ? c.a_size.width : strip_width};
+    while (strip_.height < c.a_size.height && (strip_.height + 1) * strip_.width <= strip_pixels) ++strip_.height;
+  }
+
+  /// Floats of memory shared by all threads, and of each thread.
+  std::int64_t shared_floats() const { return chunks_ == 1 ? 0 : std::int64_t{panels_} * blocks_ * chunks_ * piece_floats(); }
+  std::int64_t thread_floats() const { return piece_floats() + patch::floats(strip_, panel) + patch::floats(b_size(strip_), layout::block); }
+
+  /// gradient: (row, column, tap). Adds to it if `accumulate`.
+  template <class Scratch>
+  void run(thread_pool& pool, std::byte const* arena, float* shared, Scratch const& scratch, float* gradient, bool accumulate) const {
+    std::int64_t const pieces = std::int64_t{panels_} * blocks_;
+    pool.run(pieces * chunks_, [&](int thread, std::int64_t i) {
+      float* const memory = scratch(thread);
+      float* const dw = chunks_ == 1 ? memory : shared + i * piece_floats();
+      int const panel_index = static_cast<int>(i / chunks_ / blocks_), block = static_cast<int>(i / chunks_ % blocks_);
+      chunk(panel_index, block, static_cast<int>(i % chunks_), arena, dw, memory + piece_floats());
+      if (chunks_ == 1) finish(panel_index, block, dw, gradient, accumulate);
+    });
+    if (chunks_ == 1) return;
+    pool.run(pieces, [&](int, std::int64_t i) {
+      finish(static_cast<int>(i / blocks_), static_cast<int>(i % blocks_), shared + i * chunks_ * piece_floats(), gradient, accumulate);
+    });
+  }
+
+ private:
+  static constexpr int pieces_wanted = 16, strip_width = 128, strip_pixels = 512;
+
+  std::int64_t piece_floats() const { return c_.window.volume() * layout::block * panel; }
+  extent b_size(extent a) const {
+    extent b;
+    for (int axis = 0; axis < 3; ++axis) b[axis] = (a[axis] - 1) * c_.stride[axis] + (c_.window[axis] - 1) * c_.dilation[axis] + 1;
+    return b;
+  }
+
+  void chunk(int panel_index, int block, int chunk_index, std::byte const* arena, float* dw, float* memory) const {
+    std::memset(dw, 0, sizeof(float) * static_cast<std::size_t>(piece_floats()));
+    int const rows = c_.a_size.depth * c_.a_size.height;
+    int const begin = static_cast<int>(std::int64_t{rows} * chunk_index / chunks_), end = static_cast<int>(std::int64_t{rows} * (chunk_index + 1) / chunks_);
+    for (int row = begin; row < end;) {
+      int const z = row / c_.a_size.height, y = row % c_.a_size.height;
+      int height = strip_.height;
+      if (end - row < height) height = end - row;
+      if (c_.a_size.height - y < height) height = c_.a_size.height - y;
+      for (int x = 0; x < c_.a_size.width; x += strip_.width) {
+        int const width = c_.a_size.width - x < strip_.width ? c_.a_size.width - x : strip_.width;
+        strip({{z, y, x}, {1, height, width}}, panel_index * panel, block * layout::block, arena, dw, memory);
+      }
+      row += height;
+    }
+  }
+
+  void strip(box where, int first_row, int first_column, std::byte const* arena, float* dw, float* memory) const {
+    int const rows = c_.rows - first_row < panel ? c_.rows - first_row : panel;
+    int const columns = c_.columns - first_column < layout::block ? c_.columns - first_column : layout::block;
+    patch const a = patch::over(memory, where, rows);
+    box there{{0, 0, 0}, b_size(where.size)};
+    for (int axis = 0; axis < 3; ++axis) there.origin[axis] = where.origin[axis] * c_.stride[axis] - c_.border[axis];
+    patch const b = patch::over(memory + patch::floats(where.size, rows), there, columns);
+    gather(a, c_.a, c_.a_count, arena, first_row);
+    gather(b, c_.b, c_.b_count, arena, first_column);
+    tap_offsets const taps{b, c_.window, c_.dilation};
+    std::ptrdiff_t const a_row = std::ptrdiff_t{where.size.width} * a.lanes, b_row = std::ptrdiff_t{there.size.width} * b.lanes * c_.stride.height;
+    for (int t = 0; t < taps.count; ++t) {
+      float* const to = dw + t * layout::block * panel;
+      float const* const from = b.data + taps.floats[t];
+      if (rows <= width_of<Arch>) {
+        float const* const one[1] = {a.data};
+        detail::correlate_columns<Arch, 1>(one, a.lanes, a_row, from, b.lanes * c_.stride.width, b_row, where.size.height, where.size.width, to, columns);
+      } else {
+        int const second = width_of<Arch>;
+        float const* const two[2] = {a.data, a.data + second / layout::block * a.block_stride + second % layout::block};
+        detail::correlate_columns<Arch, 2>(two, a.lanes, a_row, from, b.lanes * c_.stride.width, b_row, where.size.height, where.size.width, to, columns);
+      }
+    }
+  }
+
+  void finish(int panel_index, int block, float const* sums, float* gradient, bool accumulate) const {
+    int const taps = static_cast<int>(c_.window.volume()), first_row = panel_index * panel, first_column = block * layout::block;
+    for (int k = 0; k < panel && first_row + k < c_.rows; ++k)
+      for (int c = 0; c < layout::block && first_column + c < c_.columns; ++c) {
+        float* const to = gradient + (std::int64_t{first_row + k} * c_.columns + first_column + c) * taps;
+        for (int t = 0; t < taps; ++t) {
+          float sum = 0;
+          for (int i = 0; i < chunks_; ++i) sum += sums[i * piece_floats() + (t * layout::block + c) * panel + k];
+          to[t] = accumulate ? to[t] + sum : sum;
+        }
+      }
+  }
+
+  correlation c_;
+  int panels_, blocks_, chunks_ = 1;
+  extent strip_{};
+};
+
+}  // namespace oxbow::on_host

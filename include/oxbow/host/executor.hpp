@@ -1,0 +1,135 @@
+// A program's one arena, its packed weights, and the loop over its steps.
+#pragma once
+#include <cmath>
+#include <utility>
+#include <vector>
+
+#include <oxbow/host/step.hpp>
+#include <oxbow/lower/model.hpp>
+
+namespace oxbow::on_host {
+
+/// The tables of a program that are needed at run time, cut to their size: only these reach the binary.
+template <class Program> struct tables {
+  static constexpr plan const& whole = Program::steps;
+
+  template <class T, int N> struct table { T items[N > 0 ? N : 1]; };
+  template <class T, int N, class List> static constexpr table<T, N> cut(List const& from) {
+    table<T, N> t{};
+    for (int i = 0; i < N; ++i) t.items[i] = from.items[i];
+    return t;
+  }
+  static constexpr int steps = whole.steps.size();
+  static constexpr auto instructions = cut<instruction, whole.instructions.size()>(whole.instructions);
+  static constexpr auto operands = cut<operand, whole.operands.size()>(whole.operands);
+  static constexpr auto parameters = cut<parameter, Program::graph.parameters.size()>(Program::graph.parameters);
+  static constexpr int first_of(int step) { return whole.steps.items[step].first; }
+};
+
+/// Runs one program. repack: weights change before every run, so that one step's packed weights are enough.
+template <class Program, class Arch> class executor {
+  using t = tables<Program>;
+
+ public:
+  executor(thread_pool& pool, bool repack) : pool_{pool}, repack_{repack} {
+    prepare(std::make_integer_sequence<int, t::steps>{});
+    std::int64_t thread_floats = 0, shared_floats = 0, packed = 0;
+    for (auto& s : steps_) {
+      if (repack_) packed = 0;
+      for (int i = 0; i < s.what.count; ++i) {
+        if (!has_weights(s.instructions[i].kind)) continue;
+        weight_use const u = weights_of(s.instructions[i], t::parameters.items);
+        s.weights[i] = packed, packed += packed_weights<Arch>::floats(u);
+        s.biases[i] = packed, packed += packed_weights<Arch>::panels(u.outputs()) * packed_weights<Arch>::panel;
+      }
+      if (packed > packed_floats_) packed_floats_ = packed;
+      if (s.thread_floats > thread_floats) thread_floats = s.thread_floats;
+      if (s.shared_floats > shared_floats) shared_floats = s.shared_floats;
+    }
+    thread_floats_ = (thread_floats + 2 * layout::block + 15) / 16 * 16;
+    arena_ = memory{Program::peak_bytes, "activations"};
+    packed_ = memory{packed_floats_ * 4, "packed weights"};
+    scratch_ = memory{thread_floats_ * 4 * pool_.size(), "scratch of the threads"};
+    shared_ = memory{shared_floats * 4, "scratch of the reductions"};
+  }
+
+  /// Bytes of everything that was allocated.
+  std::int64_t bytes() const { return arena_.bytes() + packed_.bytes() + scratch_.bytes() + shared_.bytes(); }
+  std::byte* arena() const { return arena_.data(); }
+  static constexpr operand const& image() { return t::operands.items[t::whole.image]; }
+  static constexpr operand const& labels() { return t::operands.items[t::whole.labels]; }
+  static constexpr operand const& weights() { return t::operands.items[t::whole.weights]; }
+  static constexpr operand const& output() { return t::operands.items[t::whole.output]; }
+
+  /// The weights have changed: pack them all before the next run.
+  void pack_all(float const* parameters) {
+    if (repack_) return;
+    for (auto const& s : steps_) pack(s, parameters);
+  }
+
+  /// watch(step) is called after each step.
+  template <class Watch>
+  void run(float* parameters, float* gradients, random_key key, float label_factor, bool accumulate, Watch&& watch) {
+    run_context const c{pool_, arena_.data(), parameters, gradients, t::parameters.items, packed_.floats(), scratch_.floats(), thread_floats_,
+                        shared_.floats(), key, label_factor, accumulate};
+    for (int i = 0; i < t::steps; ++i) {
+      if (repack_) pack(steps_[static_cast<std::size_t>(i)], parameters);
+      runs_[static_cast<std::size_t>(i)](steps_[static_cast<std::size_t>(i)], c);
+      watch(i);
+    }
+  }
+
+ private:
+  template <int... I> void prepare(std::integer_sequence<int, I...>) {
+    steps_.resize(t::steps);
+    (prepare_step<I>(), ...);
+  }
+  /// Equal forms name the same kernel, so each is instantiated once.
+  template <int I> void prepare_step() {
+    constexpr form what = t::whole.steps.items[I].what;
+    prepared_step& s = steps_[I];
+    s.what = what;
+    s.instructions = t::instructions.items + t::first_of(I);
+    s.operands = t::operands.items;
+    step_kernel<what, Arch>::prepare(s);
+    runs_.push_back(&step_kernel<what, Arch>::run);
+  }
+
+  void pack(prepared_step const& s, float const* parameters) {
+    for (int i = 0; i < s.what.count; ++i) {
+      instruction const& o = s.instructions[i];
+      if (!has_weights(o.kind)) continue;
+      weight_use const u = weights_of(o, t::parameters.items);
+      bool const biased = o.kind == op_kind::convolve || o.kind == op_kind::up_convolve;
+      float* const bias = packed_.floats() + s.biases[i];
+      int const padded = packed_weights<Arch>::panels(u.outputs()) * packed_weights<Arch>::panel;
+      for (int k = 0; k < padded; ++k) bias[k] = biased && k < u.outputs() ? parameters[t::parameters.items[o.parameter + 1].offset + k] : 0.f;
+      std::vector<float> factor;
+      if (o.folded != none) fold(o, u.outputs(), parameters, factor, bias);
+      pool_.run(packed_weights<Arch>::panels(u.outputs()), [&](int, std::int64_t panel) {
+        packed_weights<Arch>::pack_panel(parameters + t::parameters.items[o.parameter].offset, u, static_cast<int>(panel), factor.empty() ? nullptr : factor.data(),
+                                         packed_.floats() + s.weights[i]);
+      });
+    }
+  }
+
+  /// A batch norm behind the convolution: y = (w·x + b − mean) · scale / √(variance + ε) + shift.
+  static void fold(instruction const& o, int outputs, float const* parameters, std::vector<float>& factor, float* bias) {
+    auto const at = [&](int k) { return parameters + t::parameters.items[o.folded + k].offset; };
+    factor.resize(static_cast<std::size_t>(outputs));
+    for (int k = 0; k < outputs; ++k) {
+      float const f = at(0)[k] / std::sqrt(at(3)[k] + static_cast<float>(ops::norm_epsilon));
+      factor[static_cast<std::size_t>(k)] = f;
+      bias[k] = (bias[k] - at(2)[k]) * f + at(1)[k];
+    }
+  }
+
+  thread_pool& pool_;
+  bool repack_;
+  std::vector<prepared_step> steps_;
+  std::vector<void (*)(prepared_step const&, run_context const&)> runs_;
+  std::int64_t packed_floats_ = 0, thread_floats_ = 0;
+  memory arena_, packed_, scratch_, shared_;
+};
+
+}  // namespace oxbow::on_host

@@ -1,0 +1,119 @@
+// Which pixels of the input an op needs for a box of its output, and how a step is cut into tiles.
+#pragma once
+#include <oxbow/host/patch.hpp>
+#include <oxbow/host/simd.hpp>
+#include <oxbow/lower/plan.hpp>
+
+namespace oxbow::on_host {
+
+constexpr bool is_convolution(op_kind k) {
+  return k == op_kind::convolve || k == op_kind::convolve_grad || k == op_kind::up_convolve_grad;
+}
+
+/// A convolution, a gradient of one, or a gradient of an up-convolution, all as one convolution of
+/// something: the gradient of a stride spreads its input apart and fills with zeros.
+struct convolution {
+  extent window{}, stride{}, dilation{}, border{0, 0, 0};
+  extent spread{};
+  bool flipped = false;
+};
+
+constexpr convolution convolution_of(instruction const& i) {
+  convolution c{i.window, i.stride, i.dilation, i.border, {}, false};
+  if (i.kind == op_kind::convolve_grad) {
+    for (int a = 0; a < 3; ++a) c.border[a] = (i.window[a] - 1) * i.dilation[a] - i.border[a];
+    c.spread = i.stride, c.stride = {}, c.flipped = true;
+  } else if (i.kind == op_kind::up_convolve_grad) {
+    c.dilation = {}, c.border = {0, 0, 0};
+  }
+  return c;
+}
+
+/// The box that a convolution reads, in coordinates of its (spread) input.
+constexpr box input_box(convolution const& c, box const& y) {
+  box x;
+  for (int a = 0; a < 3; ++a) {
+    x.origin[a] = y.origin[a] * c.stride[a] - c.border[a];
+    x.size[a] = (y.size[a] - 1) * c.stride[a] + (c.window[a] - 1) * c.dilation[a] + 1;
+  }
+  return x;
+}
+
+/// The pixels of the input whose spread positions lie in a box.
+constexpr box before_spread(box const& x, extent spread) {
+  box q;
+  for (int a = 0; a < 3; ++a) {
+    int const s = spread[a], first = x.origin[a], last = x.end(a) - 1;
+    q.origin[a] = first >= 0 ? (first + s - 1) / s : -(-first / s);
+    int const end = (last >= 0 ? last / s : -((-last + s - 1) / s)) + 1;
+    q.size[a] = end > q.origin[a] ? end - q.origin[a] : 0;
+  }
+  return q;
+}
+
+constexpr box scaled(box b, extent factor) {
+  for (int a = 0; a < 3; ++a) b.origin[a] *= factor[a], b.size[a] *= factor[a];
+  return b;
+}
+constexpr box divided(box b, extent factor) {
+  for (int a = 0; a < 3; ++a) b.origin[a] /= factor[a], b.size[a] /= factor[a];
+  return b;
+}
+
+/// How the anchor's output is cut into tiles.
+struct tiling {
+  extent tile{}, count{};
+  int input_channels = 0;       ///< of a convolution, gathered at a time
+
+  constexpr std::int64_t tiles() const { return count.volume(); }
+  constexpr box at(std::int64_t i, extent size) const {
+    int const x = static_cast<int>(i % count.width), y = static_cast<int>(i / count.width % count.height), z = static_cast<int>(i / count.width / count.height);
+    box b{{z * tile.depth, y * tile.height, x * tile.width}, tile};
+    for (int a = 0; a < 3; ++a)
+      if (b.end(a) > size[a]) b.size[a] = size[a] - b.origin[a];
+    return b;
+  }
+};
+
+/// About how many floats of a convolution's input, and pixels of its output, a thread works on at a time:
+/// the input stays in a cache of 512 KB, and enough pixels share each weight that comes from memory.
+inline constexpr int input_floats = 40 * 1024, output_pixels = 192, most_output_pixels = 1024, plain_floats = 32 * 1024;
+
+/// A multiple of unit, not above `most` if that can be, that cuts `size` into about equal parts.
+constexpr int even_part(int size, int most, int unit) {
+  most = most / unit * unit;
+  if (most < unit) most = unit;
+  int const parts = (size + most - 1) / most;
+  int const part = (size + parts - 1) / parts;
+  return (part + unit - 1) / unit * unit;
+}
+
+/// unit: what a tile's size must be a multiple of. The tiles of a step depend on its shape alone.
+template <class Arch> constexpr tiling tile_step(instruction const& anchor, extent unit) {
+  extent const size = anchor.out_size;
+  tiling t{.tile = unit, .input_channels = anchor.in_channels};
+  bool const convolves = is_convolution(anchor.kind) || anchor.kind == op_kind::up_convolve;
+  int pixels = plain_floats / (layout::blocks(anchor.out_channels) * layout::lanes(anchor.out_channels));
+  if (convolves) {
+    pixels = input_floats / (layout::blocks(anchor.in_channels) * layout::lanes(anchor.in_channels));
+    pixels = pixels < output_pixels ? output_pixels : pixels > most_output_pixels ? most_output_pixels : pixels;
+    int const other = 4 * plain_floats / anchor.out_channels;           // the output is not to outgrow the cache by far
+    if (pixels > other) pixels = other < output_pixels ? output_pixels : other;
+  }
+  pixels /= unit.depth;
+  int group = unit.width;
+  while (convolves && group % micro_tile_of<Arch>().pixels != 0) group += unit.width;
+  int const widest = size.width <= 72 ? size.width : 60;
+  t.tile.width = size.width <= 72 ? (size.width + unit.width - 1) / unit.width * unit.width : even_part(size.width, widest, group);
+  t.tile.height = even_part(size.height, pixels / t.tile.width, unit.height);
+  if (convolves && is_convolution(anchor.kind)) {
+    box const in = input_box(convolution_of(anchor), {{0, 0, 0}, t.tile});
+    int const blocks = input_floats / static_cast<int>(in.size.volume() * layout::block);
+    int const channels = (blocks < 1 ? 1 : blocks) * layout::block;
+    if (channels < t.input_channels) t.input_channels = channels;
+  }
+  for (int a = 0; a < 3; ++a) t.count[a] = (size[a] + t.tile[a] - 1) / t.tile[a];
+  return t;
+}
+
+}  // namespace oxbow::on_host

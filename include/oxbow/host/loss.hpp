@@ -1,0 +1,122 @@
+// Softmax, weighted cross-entropy and the gradient of both on a patch of logits.
+#pragma once
+#include <cstring>
+#include <stdexcept>
+#include <string>
+
+#include <oxbow/core/image.hpp>
+#include <oxbow/core/wording.hpp>
+#include <oxbow/host/patch.hpp>
+#include <oxbow/host/simd.hpp>
+#include <oxbow/lower/plan.hpp>
+
+namespace oxbow::on_host {
+
+/// How many labels are not `ignored`: n of the loss.
+///
+/// needs   labels: a whole stored tensor of one channel of bytes
+/// errors  a label that is neither a class nor `ignored`; softmax_loss does not look for them
+inline std::int64_t count_labelled(operand const& labels, std::byte const* arena, int classes) {
+  std::int64_t n = 0;
+  std::byte const* const label = arena + labels.offset;
+  for (std::int64_t i = 0; i < labels.size.volume(); ++i) {
+    int const l = static_cast<int>(label[i]);
+    if (l == ignored) continue;
+    if (l >= classes)
+      throw std::runtime_error("loss: the label at " + place_text(labels.size, i) + " is " + std::to_string(l) +
+                               ", but the network has " + std::to_string(classes) + " classes: map the labels to 0 … " +
+                               std::to_string(classes - 1) + " or 255 (ignored).");
+    ++n;
+  }
+  return n;
+}
+
+namespace detail {
+
+/// What the loss knows about some neighbouring pixels of a row, as many as a vector has floats.
+template <class Arch> struct loss_pixels {
+  static constexpr int w = width_of<Arch>;
+  alignas(64) float logits[256][w] = {};  ///< classes × pixels; a label is a byte
+  alignas(64) float label[w] = {}, weight[w] = {};
+
+  /// From logits, the gradient; returns the loss of each pixel. Sums leave out what would cancel: the loss is
+  /// log(1 + Σ exp of all but the largest) + (largest − the label's), two terms that are never negative, and the
+  /// gradient at the label is −Σ of the other classes' shares. So both keep their relative accuracy where the
+  /// network is sure.
+  vec<Arch> differentiate(int classes, float per_pixel) {
+    using v = vec<Arch>;
+    v const zero(0.f), one(1.f), l = v::load_aligned(label);
+    v most = v::load_aligned(logits[0]), which = zero, chosen = most;
+    for (int k = 1; k < classes; ++k) {
+      v const x = v::load_aligned(logits[k]), number(static_cast<float>(k));
+      auto const more = x > most;
+      most = xsimd::select(more, x, most);
+      which = xsimd::select(more, number, which);
+      chosen = xsimd::select(l == number, x, chosen);
+    }
+    v rest = zero, others = zero;  // without the largest; without the label's
+    for (int k = 0; k < classes; ++k) {
+      v const number(static_cast<float>(k));
+      v const e = xsimd::exp(v::load_aligned(logits[k]) - most);
+      rest = rest + xsimd::select(which == number, zero, e);
+      others = others + xsimd::select(l == number, zero, e);
+      e.store_aligned(logits[k]);
+    }
+    auto const counts = l != v(static_cast<float>(ignored));
+    v const share = v::load_aligned(weight) * v(per_pixel);
+    v const scale = share / (one + rest);
+    for (int k = 0; k < classes; ++k) {
+      v const d = xsimd::select(l == v(static_cast<float>(k)), -others, v::load_aligned(logits[k]));
+      xsimd::select(counts, d * scale, zero).store_aligned(logits[k]);
+    }
+    return xsimd::select(counts, share * (xsimd::log1p(rest) + (most - chosen)), zero);
+  }
+};
+
+}  // namespace detail
+
+/// Replaces logits by their gradient and writes the loss of each pixel; see ops/loss.hpp.
+/// With n labelled pixels: loss(p) = −weight(p) / n · log softmax[label(p)](p), and zero where the label is `ignored`.
+///
+/// shapes  logits: classes × any box; loss: 1 × the same box
+///         labels (bytes) and weights (floats): stored tensors of one channel; where a pixel of the box lies outside
+///         of them its label is `ignored`
+/// needs   per_pixel = 1 / n, n from count_labelled(), which has also looked for labels that are no class
+/// errors  none; a NaN among a labelled pixel's logits makes its loss NaN
+/// cost    one exp per class and one log per pixel, in vectors
+template <class Arch = native> void softmax_loss(patch const& logits, operand const& labels, operand const& weights,
+                                                 std::byte const* arena, float per_pixel, patch const& loss) {
+  detail::loss_pixels<Arch> some;
+  constexpr int w = detail::loss_pixels<Arch>::w;
+  int const classes = logits.channels;
+  box const& at = logits.where;
+  auto const* const weight = reinterpret_cast<float const*>(arena + weights.offset);
+  auto const index = [](operand const& o, int z, int y, int x) -> std::int64_t {
+    z += o.shift.depth, y += o.shift.height, x += o.shift.width;
+    return o.size.contains(z, y, x) ? o.size.index(z, y, x) : -1;
+  };
+  for (int z = 0; z < at.size.depth; ++z)
+    for (int y = 0; y < at.size.height; ++y)
+      for (int x = 0; x < at.size.width; x += w) {
+        int const count = at.size.width - x < w ? at.size.width - x : w;
+        for (int i = 0; i < count; ++i) {
+          int const pz = at.origin.depth + z, py = at.origin.height + y, px = at.origin.width + x + i;
+          std::int64_t const from = index(labels, pz, py, px), of = index(weights, pz, py, px);
+          some.label[i] = from < 0 ? ignored : static_cast<float>(static_cast<int>(arena[labels.offset + from]));
+          some.weight[i] = of < 0 ? 0.f : weight[of];
+        }
+        for (int k = 0; k < classes; ++k) {
+          float const* in = logits.at(k / layout::block, z, y, x) + k % layout::block;
+          for (int i = 0; i < count; ++i) some.logits[k][i] = in[i * logits.lanes];
+        }
+        alignas(64) float made[w];
+        some.differentiate(classes, per_pixel).store_aligned(made);
+        for (int k = 0; k < classes; ++k) {
+          float* out = logits.at(k / layout::block, z, y, x) + k % layout::block;
+          for (int i = 0; i < count; ++i) out[i * logits.lanes] = some.logits[k][i];
+        }
+        for (int i = 0; i < count; ++i) *(loss.at(0, z, y, x) + i * loss.lanes) = made[i];
+      }
+}
+
+}  // namespace oxbow::on_host

@@ -1,0 +1,189 @@
+// A network that lives on the CPU: its parameters, and the two programs of its model.
+#pragma once
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <memory>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include <oxbow/core/image.hpp>
+#include <oxbow/core/wording.hpp>
+#include <oxbow/host/executor.hpp>
+#include <oxbow/lower/initial.hpp>
+#include <oxbow/lower/names.hpp>
+
+namespace oxbow {
+
+/// The back end for CPUs. threads: 0 is one for each core; the bits of a result do not depend on it.
+struct host {
+  int threads = 0;
+};
+
+/// The number that everything random is a function of.
+struct seed {
+  std::uint64_t value = 0;
+};
+
+/// One tensor of a network's parameters: what files and initial values need to know about it.
+struct network_tensor {
+  std::string name;                    ///< level1.encode.conv1.weight
+  std::vector<std::int64_t> shape;     ///< (out, in, height, width) for a convolution, with depth in 3-D; (in, out, …) for an up-convolution
+  std::span<float> data;
+  std::int64_t offset = 0, count = 0;  ///< elements, in the arena
+  std::int64_t fan_in = 0;             ///< inputs that one output sums up; 0 for all but weights
+  float fill = 0;                      ///< what all but weights begin as
+};
+
+template <class Model, class Backend> class network;
+
+/// Parameters of one model, its programs on the CPU, and nothing else. Memory: the parameters; for
+/// prediction, from the first on, Model::inference::peak_bytes and the packed weights; for learning, from the
+/// first step on, the gradients, Model::training::peak_bytes and one layer's packed weights.
+/// Not to be used by two threads at once.
+template <class Model> class network<Model, host> {
+ public:
+  using model_type = Model;
+
+  explicit network(host where = {}, seed s = {}) : pool_{where.threads}, parameters_(static_cast<std::size_t>(Model::forward.parameter_count)) {
+    he_initialise(*this, s.value);
+  }
+
+  std::span<float> parameters() {
+    stale_ = true;
+    return parameters_;
+  }
+  std::span<float const> parameters() const { return parameters_; }
+  /// Who writes through a span that was handed out earlier says so here.
+  void parameters_changed() { stale_ = true; }
+  std::span<float> gradients() { return gradients_; }
+  static constexpr std::int64_t trainable_count() { return Model::forward.trained_count; }
+  static constexpr std::uint64_t schema() { return Model::schema; }
+  int threads() const { return pool_.size(); }
+
+  /// The parameters' tensors, in their order.
+  std::vector<network_tensor> tensors() {
+    std::vector<network_tensor> list;
+    for (auto const& p : Model::forward.parameters) {
+      bool const weight = p.is == role::weight;
+      network_tensor t{parameter_name(Model::forward, p), {p.rows}, parameters().subspan(static_cast<std::size_t>(p.offset), static_cast<std::size_t>(p.count())),
+                       p.offset, p.count()};
+      if (weight) {
+        t.shape.push_back(p.columns);
+        for (int a = Model::first_axis; a < 3; ++a) t.shape.push_back(p.window[a]);
+        t.fan_in = fan_in(p);
+      }
+      t.fill = p.is == role::scale || p.is == role::running_variance ? 1.f : 0.f;
+      list.push_back(std::move(t));
+    }
+    return list;
+  }
+
+  /// f(0) … f(count − 1), shared out among the threads.
+  template <class F> void for_each(std::int64_t count, F&& f) { pool_(count, f); }
+
+  /// Logits of one tile: Model::tile × input_channels → Model::output × classes.
+  void infer(image_view<float const> tile, image_view<float> logits) {
+    require("the tile", tile.size, tile.channels, Model::tile, Model::input_channels);
+    require("the logits", logits.size, logits.channels, Model::output, Model::classes);
+    if (!inference_) inference_ = std::make_unique<inference_executor>(pool_, false);
+    if (stale_) inference_->pack_all(parameters_.data());
+    stale_ = false;
+    write(inference_->arena(), inference_executor::image(), tile);
+    inference_->run(parameters_.data(), nullptr, {}, 0, false, [](int) {});
+    read(inference_->arena(), inference_executor::output(), logits);
+  }
+
+  /// The loss of one tile, mean over labelled pixels of weight × cross-entropy, and its gradients. labels and
+  /// weights are as large as Model::output; empty weights are all one. accumulate: add to the gradients.
+  double loss_and_gradients(image_view<float const> tile, image_view<std::uint8_t const> labels, image_view<float const> weights, random_key key,
+                            bool accumulate) {
+    require("the tile", tile.size, tile.channels, Model::tile, Model::input_channels);
+    require("the labels", labels.size, labels.channels, Model::output, 1);
+    if (weights.data != nullptr) require("the weights", weights.size, weights.channels, Model::output, 1);
+    std::int64_t const labelled = count_labels(labels);
+    if (!training_) {
+      training_ = std::make_unique<training_executor>(pool_, true);
+      gradients_.assign(parameters_.size(), 0.f);
+    }
+    std::byte* const arena = training_->arena();
+    write(arena, training_executor::image(), tile);
+    std::memcpy(arena + training_executor::labels().offset, labels.data, static_cast<std::size_t>(labels.count()));
+    auto* const w = reinterpret_cast<float*>(arena + training_executor::weights().offset);
+    if (weights.data != nullptr) std::copy_n(weights.data, weights.count(), w);
+    else std::fill_n(w, labels.count(), 1.f);
+    float const factor = labelled > 0 ? 1.f / static_cast<float>(labelled) : 0.f;
+    training_->run(parameters_.data(), gradients_.data(), key, factor, accumulate, [](int) {});
+    if (Model::forward.parameter_count != Model::forward.trained_count) stale_ = true;   // running statistics have moved
+    auto const* const loss = reinterpret_cast<float const*>(arena + training_executor::output().offset);
+    double sum = 0;
+    for (std::int64_t i = 0; i < labels.count(); ++i) sum += loss[i];
+    return sum;
+  }
+
+  /// Bytes that have been allocated so far for programs and parameters.
+  std::int64_t bytes() const {
+    std::int64_t sum = static_cast<std::int64_t>((parameters_.size() + gradients_.size()) * sizeof(float));
+    if (inference_) sum += inference_->bytes();
+    if (training_) sum += training_->bytes();
+    return sum;
+  }
+
+ private:
+  using inference_executor = on_host::executor<typename Model::inference, on_host::native>;
+  using training_executor = on_host::executor<typename Model::training, on_host::native>;
+
+  /// An up-convolution's window is its stride: each output sums over the inputs once.
+  static std::int64_t fan_in(parameter const& p) {
+    for (auto const& o : Model::forward.ops)
+      if (o.kind == op_kind::up_convolve && o.parameter != none && &Model::forward.parameters[o.parameter] == &p) return p.rows;
+    return p.columns * p.window.volume();
+  }
+
+  static void require(char const* what, extent size, int channels, extent wanted, int wanted_channels) {
+    if (size == wanted && channels == wanted_channels) return;
+    throw std::invalid_argument(std::string{what} + " must be " + size_text(wanted) + " with " + std::to_string(wanted_channels) + " channel(s), and is " +
+                                size_text(size) + " with " + std::to_string(channels) + ". Use predict() for images of another size.");
+  }
+
+  static std::int64_t count_labels(image_view<std::uint8_t const> labels) {
+    std::int64_t n = 0;
+    for (std::int64_t i = 0; i < labels.count(); ++i) {
+      int const label = labels.data[i];
+      if (label == ignored) continue;
+      if (label >= Model::classes)
+        throw std::invalid_argument("the label at " + place_text(labels.size, i) + " is " + std::to_string(label) + ", but the network has " +
+                                    std::to_string(Model::classes) + " classes. Map the labels, or mark the pixel as ignored (255).");
+      ++n;
+    }
+    return n;
+  }
+
+  /// Between channels-last and the layout of the arena, which for fewer than 16 channels is the same.
+  template <class F> static void for_each_lane(operand const& o, F&& f) {
+    int const lanes = layout::lanes(o.channels);
+    std::int64_t const pixels = o.size.volume();
+    for (int b = 0; b < layout::blocks(o.channels); ++b) {
+      int const count = std::min(layout::block, o.channels - b * layout::block);
+      for (std::int64_t p = 0; p < pixels; ++p) f((b * pixels + p) * lanes, p * o.channels + b * layout::block, count);
+    }
+  }
+  static void write(std::byte* arena, operand const& o, image_view<float const> from) {
+    auto* const to = reinterpret_cast<float*>(arena + o.offset);
+    for_each_lane(o, [&](std::int64_t there, std::int64_t here, int n) { std::copy_n(from.data + here, n, to + there); });
+  }
+  static void read(std::byte const* arena, operand const& o, image_view<float> to) {
+    auto const* const from = reinterpret_cast<float const*>(arena + o.offset);
+    for_each_lane(o, [&](std::int64_t there, std::int64_t here, int n) { std::copy_n(from + there, n, to.data + here); });
+  }
+
+  on_host::thread_pool pool_;
+  std::vector<float> parameters_, gradients_;
+  std::unique_ptr<inference_executor> inference_;
+  std::unique_ptr<training_executor> training_;
+  bool stale_ = true;
+};
+
+}  // namespace oxbow

@@ -1,0 +1,171 @@
+// Poolings of patches and their gradients. The stride of a pooling is its window.
+#pragma once
+#include <oxbow/host/axis_sums.hpp>
+#include <oxbow/lower/plan.hpp>
+
+namespace oxbow::on_host {
+namespace detail {
+
+/// The places of the maxima of one pixel of one block, as they are stored: bits per lane, the little end first.
+inline void pack_places(std::byte* out, float const* place, int lanes, int bits) {
+  if (bits == 8) {
+    for (int i = 0; i < lanes; ++i) out[i] = static_cast<std::byte>(static_cast<int>(place[i]));
+    return;
+  }
+  std::uint64_t word = 0;
+  for (int i = 0; i < lanes; ++i) word |= static_cast<std::uint64_t>(static_cast<int>(place[i])) << i * bits;
+  for (int i = 0; i < lanes * bits; i += 8) *out++ = static_cast<std::byte>(word >> i & 255);
+}
+inline void unpack_places(std::byte const* in, std::int32_t* place, int lanes, int bits) {
+  if (bits == 8) {
+    for (int i = 0; i < lanes; ++i) place[i] = static_cast<std::int32_t>(in[i]);
+    return;
+  }
+  std::uint64_t word = 0;
+  for (int i = 0; i < lanes * bits; i += 8) word |= static_cast<std::uint64_t>(*in++) << i;
+  for (int i = 0; i < lanes; ++i)
+    place[i] = static_cast<std::int32_t>(word >> i * bits & ((std::uint64_t{1} << bits) - 1));
+}
+/// Where the places of a block's pixel (z, y, x) are stored.
+inline std::int64_t place_offset(operand const& o, int block, int z, int y, int x) {
+  return o.offset +
+         (block * o.size.volume() + o.size.index(z, y, x)) * layout::pixel_bytes(o.channels, static_cast<int>(o.type));
+}
+
+/// The taps of a window, in row-major order, as floats from its first pixel.
+inline std::vector<std::ptrdiff_t> tap_offsets(patch const& x, extent window) {
+  std::vector<std::ptrdiff_t> taps;
+  for (int z = 0; z < window.depth; ++z)
+    for (int y = 0; y < window.height; ++y)
+      for (int t = 0; t < window.width; ++t)
+        taps.push_back(static_cast<std::ptrdiff_t>(x.where.size.index(z, y, t) * x.lanes));
+  return taps;
+}
+
+/// The first maximum over the taps, and which tap it is, for each lane. A NaN is never larger: of a window with
+/// one nothing is promised.
+template <class Arch>
+void max_pixel(float const* in, std::ptrdiff_t const* taps, int count, int lanes, float* most, float* place) {
+  using v = vec<Arch>;
+  int lane = 0;
+  for (; lane + width_of<Arch> <= lanes; lane += width_of<Arch>) {
+    v best = v::load_unaligned(in + taps[0] + lane), at(0.f);
+    for (int t = 1; t < count; ++t) {
+      v const other = v::load_unaligned(in + taps[t] + lane);
+      auto const more = other > best;
+      best = xsimd::select(more, other, best);
+      at = xsimd::select(more, v(static_cast<float>(t)), at);
+    }
+    best.store_unaligned(most + lane);
+    at.store_unaligned(place + lane);
+  }
+  for (; lane < lanes; ++lane) {
+    most[lane] = in[taps[0] + lane], place[lane] = 0;
+    for (int t = 1; t < count; ++t)
+      if (in[taps[t] + lane] > most[lane]) most[lane] = in[taps[t] + lane], place[lane] = static_cast<float>(t);
+  }
+}
+
+/// out = d where place is tap, else zero.
+inline void pick(float* out, float const* d, std::int32_t const* place, std::int32_t tap, int lanes) {
+  if (lanes == layout::block) {  // a constant length, for the compiler's vectors
+    for (int i = 0; i < layout::block; ++i) out[i] = place[i] == tap ? d[i] : 0.f;
+  } else {
+    for (int i = 0; i < lanes; ++i) out[i] = place[i] == tap ? d[i] : 0.f;
+  }
+}
+
+/// The mean of a window, along one axis, and its gradient.
+struct mean_axis {
+  int window = 1;
+  template <class F> void operator()(int at, F&& f) const {
+    for (int t = 0; t < window; ++t) f(at * window + t, 1.f / static_cast<float>(window));
+  }
+};
+struct mean_grad_axis {
+  int window = 1, begin = 0, end = 0;  ///< of the pooled pixels that are there
+  template <class F> void operator()(int at, F&& f) const {
+    if (int const q = at / window; at >= 0 && q >= begin && q < end) f(q, 1.f / static_cast<float>(window));
+  }
+};
+
+}  // namespace detail
+
+/// y(q) = max_t x(q · window + t); of equal maxima the first in row-major order counts. Where `place` is given, the
+/// number of that tap goes to the stored tensor, for the pixels of y that lie within it.
+///
+/// shapes  x covers y.where · window and begins there: x.where.origin = y.where.origin · window
+///         place: the pooled size, elements of 2, 4 or 8 bits, packed within each pixel of a block
+/// cost    reads x once
+template <class Arch = native>
+void max_pool(patch const& x, patch const& y, extent window, operand const* place, std::byte* arena) {
+  auto const taps = detail::tap_offsets(x, window);
+  int const lanes = layout::lanes(y.channels), count = static_cast<int>(taps.size());
+  extent const& n = y.where.size;
+  for (int b = 0; b < y.blocks(); ++b)
+    for (int z = 0; z < n.depth; ++z)
+      for (int r = 0; r < n.height; ++r) {
+        float const* in = x.at(b, z * window.depth, r * window.height, 0);
+        float* out = y.at(b, z, r, 0);
+        for (int i = 0; i < n.width; ++i, in += window.width * x.lanes, out += y.lanes) {
+          alignas(64) float at[layout::block];
+          detail::max_pixel<Arch>(in, taps.data(), count, lanes, out, at);
+          int const pz = y.where.origin.depth + z, py = y.where.origin.height + r, px = y.where.origin.width + i;
+          if (place != nullptr && place->size.contains(pz, py, px))
+            detail::pack_places(arena + detail::place_offset(*place, b, pz, py, px), at, lanes,
+                                static_cast<int>(place->type));
+        }
+      }
+}
+
+/// dx(q · window + t) = dy(q) where t is the place of the maximum, else 0; 0 beyond the last whole window.
+///
+/// shapes  dx: any box; dy covers the windows of the pooled image that touch it
+/// cost    writes dx once; dy and the places are read once for each row of the window
+inline void max_pool_grad(patch const& dy, operand const& place, std::byte const* arena, patch const& dx,
+                          extent window) {
+  int const lanes = layout::lanes(dx.channels), bits = static_cast<int>(place.type);
+  box const& at = dx.where;
+  for (int b = 0; b < dx.blocks(); ++b)
+    for (int z = 0; z < at.size.depth; ++z)
+      for (int y = 0; y < at.size.height; ++y) {
+        int const pz = at.origin.depth + z, py = at.origin.height + y;
+        int const qz = pz / window.depth, qy = py / window.height;
+        int const row = (pz % window.depth * window.height + py % window.height) * window.width;
+        float* out = dx.at(b, z, y, 0);
+        int x = 0;
+        while (x < at.size.width) {
+          int const px = at.origin.width + x, qx = px / window.width;
+          if (pz < 0 || py < 0 || px < 0 || !place.size.contains(qz, qy, qx)) {
+            for (int i = 0; i < lanes; ++i) out[i] = 0;
+            out += dx.lanes, ++x;
+            continue;
+          }
+          std::int32_t held[layout::block];
+          detail::unpack_places(arena + detail::place_offset(place, b, qz, qy, qx), held, lanes, bits);
+          float const* const d =
+              dy.at(b, qz - dy.where.origin.depth, qy - dy.where.origin.height, qx - dy.where.origin.width);
+          for (int t = px % window.width; t < window.width && x < at.size.width; ++t, ++x, out += dx.lanes)
+            detail::pick(out, d, held, row + t, lanes);
+        }
+      }
+}
+
+/// y(q) = the mean of x(q · window + t) over t.
+///
+/// shapes  x covers y.where · window
+template <class Arch = native> void avg_pool(patch const& x, patch const& y, extent window) {
+  detail::mean_axis const axes[3]{{window.depth}, {window.height}, {window.width}};
+  sum_along_axes<Arch>(x, y, axes);
+}
+
+/// dx(q · window + t) = dy(q) / window.volume(), and 0 where dy has no pixel q.
+///
+/// shapes  dx: any box; dy covers the windows of the pooled image that touch it
+template <class Arch = native> void avg_pool_grad(patch const& dy, patch const& dx, extent window) {
+  detail::mean_grad_axis axes[3];
+  for (int a = 0; a < 3; ++a) axes[a] = {window[a], dy.where.origin[a], dy.where.end(a)};
+  sum_along_axes<Arch>(dy, dx, axes);
+}
+
+}  // namespace oxbow::on_host

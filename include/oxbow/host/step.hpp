@@ -1,0 +1,114 @@
+// One step of a plan: which kernel its form asks for, and how much memory that needs.
+#pragma once
+#include <oxbow/host/correlate.hpp>
+#include <oxbow/host/normalisation.hpp>
+#include <oxbow/host/tile_program.hpp>
+
+namespace oxbow::on_host {
+
+/// What a tile of a step must be a multiple of, so that poolings and enlargements fall on whole pixels.
+constexpr extent tile_unit(instruction const* ops, int count, int anchor) {
+  extent unit;
+  for (int i = 0; i < count; ++i) {
+    op_kind const k = ops[i].kind;
+    bool const needs = (is_pooling(k) && i != anchor) || (i == anchor && (k == op_kind::up_convolve || is_pooling_grad(k)));
+    for (int a = 0; a < 3 && needs; ++a)
+      if (unit[a] % ops[i].window[a] != 0) unit[a] *= ops[i].window[a];
+  }
+  return unit;
+}
+
+/// The weight tensor of a convolution as its kernel sees it.
+inline weight_use weights_of(instruction const& i, parameter const* table) {
+  parameter const& p = table[i.parameter];
+  weight_use u{p.rows, p.columns, p.window};
+  switch (i.kind) {
+    case op_kind::convolve_grad: u.rows_are_outputs = false, u.flipped = true; break;
+    case op_kind::up_convolve: u.rows_are_outputs = false, u.by_tap = true; break;
+    default: break;      // convolve: (out, in); up_convolve_grad: (in, out), and its output is the input
+  }
+  return u;
+}
+
+constexpr bool has_weights(op_kind k) { return is_convolution(k) || k == op_kind::up_convolve; }
+
+/// Steps of one form on one instruction set.
+template <form Form, class Arch> struct step_kernel {
+  static constexpr op_kind anchor = Form.kind(Form.anchor);
+
+  /// Settles tiles and scratch. Depends on the step's shape alone.
+  static void prepare(prepared_step& s) {
+    if constexpr (is_reduction(anchor)) {
+      if constexpr (anchor == op_kind::convolve_grad_weight || anchor == op_kind::up_convolve_grad_weight) {
+        correlator<Arch> const c{correlation_of(s)};
+        s.thread_floats = c.thread_floats(), s.shared_floats = c.shared_floats();
+      }
+    } else {
+      instruction const& a = s.instructions[Form.anchor];
+      s.tiles = tile_step<Arch>(a, tile_unit(s.instructions, Form.count, Form.anchor));
+      static float origin[layout::block];
+      tile_program<Form, Arch> measured{s, nullptr, origin};
+      measured.run({{0, 0, 0}, s.tiles.tile});
+      s.thread_floats = measured.used();
+    }
+  }
+
+  static void run(prepared_step const& s, run_context const& c) {
+    if constexpr (is_reduction(anchor)) {
+      reduce(s, c);
+    } else {
+      extent const size = s.instructions[Form.anchor].out_size;
+      c.pool.run(s.tiles.tiles(), [&](int thread, std::int64_t i) {
+        tile_program<Form, Arch> program{s, &c, c.scratch_of(thread)};
+        program.run(s.tiles.at(i, size));
+      });
+    }
+  }
+
+ private:
+  static correlation correlation_of(prepared_step const& s) {
+    instruction const& i = s.instructions[Form.anchor];
+    bool const up = i.kind == op_kind::up_convolve_grad_weight;
+    source const &dy = i.in[0], &x = i.in[1], &a = up ? x : dy, &b = up ? dy : x;
+    correlation c{.window = i.window, .stride = i.stride, .dilation = up ? extent{} : i.dilation, .border = up ? extent{0, 0, 0} : i.border,
+                  .a = s.operands + a.first, .a_count = a.count, .b = s.operands + b.first, .b_count = b.count};
+    for (int n = 0; n < a.count; ++n) c.rows += c.a[n].count;
+    for (int n = 0; n < b.count; ++n) c.columns += c.b[n].count;
+    for (int axis = 0; axis < 3; ++axis) c.a_size[axis] = up ? i.in_size[axis] / i.stride[axis] : i.in_size[axis];
+    return c;
+  }
+
+  static void reduce(prepared_step const& s, run_context const& c) {
+    for (int n = 0; n < Form.count; ++n) {
+      instruction const& i = s.instructions[n];
+      operand const* const in = s.operands + i.in[0].first;
+      if (i.kind == op_kind::convolve_grad_weight || i.kind == op_kind::up_convolve_grad_weight) {
+        if constexpr (anchor == op_kind::convolve_grad_weight || anchor == op_kind::up_convolve_grad_weight)
+          correlator<Arch>{correlation_of(s)}.run(c.pool, c.arena, c.shared, [&](int t) { return c.scratch_of(t); },
+                                                  c.gradients + c.table[i.parameter].offset, c.accumulate);
+      } else if (i.kind == op_kind::bias_grad) {
+        bias_grad(c.pool, in, i.in[0].count, c.arena, i.in_size, i.in_channels, c.gradients + c.table[i.parameter].offset, c.accumulate);
+      } else if (i.kind == op_kind::norm_statistics) {
+        float* const out = at(s, i.out[0], c);
+        norm_statistics(c.pool, in, i.in[0].count, c.arena, i.in_size, i.in_channels, i.groups, out,
+                        i.running ? c.parameter_at(i.parameter + 2) : nullptr, i.running ? c.parameter_at(i.parameter + 3) : nullptr);
+      } else {
+        float* const sums = at(s, i.out[0], c);
+        operand const* const x = s.operands + i.in[1].first;
+        norm_grad_statistics(c.pool, in, i.in[0].count, x, i.in[1].count, c.arena, i.in_size, i.in_channels, i.groups,
+                             reinterpret_cast<float const*>(c.arena + s.operands[i.in[2].first].offset), sums);
+        float* const g[2] = {c.gradients + c.table[i.parameter].offset, c.gradients + c.table[i.parameter + 1].offset};
+        for (int k = 0; k < 2; ++k)
+          for (int ch = 0; ch < i.in_channels; ++ch) {
+            float const v = sums[k * i.in_channels + ch];
+            g[k][ch] = c.accumulate ? g[k][ch] + v : v;
+          }
+      }
+    }
+  }
+  static float* at(prepared_step const& s, sink const& out, run_context const& c) {
+    return reinterpret_cast<float*>(c.arena + s.operands[out.operand].offset);
+  }
+};
+
+}  // namespace oxbow::on_host

@@ -1,0 +1,360 @@
+// One tile of one step: each op in turn, on patches, from what is stored to what is stored.
+#pragma once
+#include <oxbow/host/convolve.hpp>
+#include <oxbow/host/elementwise.hpp>
+#include <oxbow/host/gather.hpp>
+#include <oxbow/host/loss.hpp>
+#include <oxbow/host/pooling.hpp>
+#include <oxbow/host/step_context.hpp>
+#include <oxbow/host/upsampling.hpp>
+#include <oxbow/ops/dropout.hpp>
+#include <oxbow/ops/normalisation.hpp>
+
+namespace oxbow::on_host {
+
+/// Runs the ops of a form on one tile of the anchor's output. The ops before the anchor are computed on what
+/// the anchor reads of them, those behind it on what follows from the tile. With `measure` nothing is computed;
+/// only the scratch is laid out, to learn how much of it there must be.
+template <form Form, class Arch> class tile_program {
+ public:
+  tile_program(prepared_step const& s, run_context const* c, float* scratch) : s_{s}, c_{c}, next_{scratch}, begin_{scratch} {}
+
+  void run(box tile) {
+    box_[Form.anchor] = tile;
+    prologue_boxes();
+    [&]<int... I>(std::integer_sequence<int, I...>) { (op<I>(), ...); }(std::make_integer_sequence<int, Form.count>{});
+  }
+  /// Floats of scratch that have been laid out.
+  std::int64_t used() const { return next_ - begin_; }
+
+ private:
+  bool measuring() const { return c_ == nullptr; }
+  instruction const& at(int i) const { return s_.instructions[i]; }
+  static constexpr bool is_anchor(int i) { return i == Form.anchor; }
+
+  /// What the anchor reads of an op before it, and that of its input: a chain, from the anchor back.
+  void prologue_boxes() {
+    for (int i = Form.anchor; i > 0; --i) {
+      int const m = at(i).in[0].made;
+      if (m == none || m > i) continue;
+      box_[m] = is_convolution(at(i).kind) ? input_box(convolution_of(at(i)), box_[i]) : box_[i];
+    }
+  }
+
+  patch take(box where, int channels) {
+    patch const p = patch::over(next_, where, channels);
+    next_ += patch::floats(where.size, channels);
+    next_ = begin_ + (next_ - begin_ + 15) / 16 * 16;
+    return p;
+  }
+
+  /// Input k of op i over a box: the patch that was made, or a new one with what is stored.
+  patch input(int i, int k, box where, int channels) {
+    source const& from = at(i).in[k];
+    if (from.made != none) return made_[from.made];
+    patch const p = take(where, channels);
+    if (!measuring()) gather(p, s_.operands + from.first, from.count, c_->arena);
+    return p;
+  }
+  /// A patch that op i may overwrite with its result: its input k, unless somebody reads that later.
+  patch overwritable(int i, int k, box where, int channels) {
+    patch const x = input(i, k, where, channels);
+    int const m = at(i).in[k].made;
+    if (m == none || !(read_after(m, i) || (alias_of_[m] != none && read_after(alias_of_[m], i)))) return x;
+    patch const copy = take(x.where, channels);
+    if (!measuring())
+      for (int b = 0; b < x.blocks(); ++b)
+        for (std::int64_t p = 0; p < x.where.size.volume(); ++p)
+          for (int c = 0; c < x.channels_in(b); ++c) copy.data[b * copy.block_stride + p * copy.lanes + c] = x.data[b * x.block_stride + p * x.lanes + c];
+    return copy;
+  }
+  /// Does an op after i read what m made, or a part of it?
+  bool read_after(int m, int i) const {
+    for (int j = i + 1; j < Form.count; ++j)
+      for (source const& from : at(j).in)
+        if (from.made != none && (from.made == m || alias_of_[from.made] == m)) return true;
+    return false;
+  }
+
+  /// The box of an elementwise op: that of the tile it reads, or its own if it was made for the anchor's tile.
+  box elementwise_box(int i) const {
+    if (i <= Form.anchor) return box_[i];
+    for (source const& from : at(i).in)
+      if (from.made != none) return made_[from.made].where;
+    return box_[i];
+  }
+
+  void finish(int i, patch const& y) {
+    made_[i] = y, box_[i] = y.where;
+    if (measuring() || at(i).out[0].operand == none) return;
+    store(y, s_.operands[at(i).out[0].operand], c_->arena);
+  }
+
+  template <int I> void op() {
+    constexpr op_kind kind = Form.kind(I);
+    if constexpr (is_convolution(kind)) convolve_op<I>();
+    else if constexpr (kind == op_kind::up_convolve) up_convolve_op<I>();
+    else if constexpr (is_elementwise(kind)) elementwise_op<I>();
+    else if constexpr (kind == op_kind::loss) loss_op<I>();
+    else if constexpr (kind == op_kind::crop && !is_anchor(I)) part(I, made_[at(I).in[0].made]);
+    else if constexpr (kind == op_kind::slice && !is_anchor(I)) slice_op(I);
+    else if constexpr (is_view(kind)) view_op<I>();
+    else resize_op<I>();
+  }
+
+  /// A view that is a step of its own, where nothing is fused: its operands are seen through it.
+  template <int I> void view_op() {
+    instruction const& o = at(I);
+    patch y = take(box_[I], o.out_channels);
+    if (!measuring()) {
+      operand seen[16];
+      int const count = o.in[0].count + (o.kind == op_kind::join ? o.in[1].count : 0);
+      for (int n = 0; n < count; ++n) {
+        seen[n] = s_.operands[o.in[0].first + n];
+        seen[n].mirrored = seen[n].mirrored || o.kind == op_kind::mirror;
+      }
+      int const sign = o.kind == op_kind::crop ? 1 : o.kind == op_kind::pad_zero || o.kind == op_kind::mirror ? -1 : 0;
+      for (int a = 0; a < 3; ++a) y.where.origin[a] += sign * o.border[a];
+      gather(y, seen, count, c_->arena, o.kind == op_kind::slice ? o.channel : 0);
+      y.where = box_[I];
+    }
+    finish(I, y);
+  }
+
+  /// A part of a tile: the same memory, seen from another origin or from some channel on.
+  void part(int i, patch p) {
+    alias_of_[i] = at(i).in[0].made;
+    if (at(i).kind == op_kind::crop)
+      for (int a = 0; a < 3; ++a) p.where.origin[a] -= at(i).border[a];
+    finish(i, p);
+  }
+
+  /// Some channels of a tile: the same memory where they begin a block, else a copy.
+  void slice_op(int i) {
+    patch const whole = made_[at(i).in[0].made];
+    int const first = at(i).channel, count = at(i).out_channels;
+    if (first % layout::block == 0) return part(i, whole.slice(first, count));
+    patch const y = take(whole.where, count);
+    if (!measuring())
+      for (int c = 0; c < count; ++c) {
+        float const* const from = whole.data + (first + c) / layout::block * whole.block_stride + (first + c) % layout::block;
+        float* const to = y.data + c / layout::block * y.block_stride + c % layout::block;
+        for (std::int64_t p = 0; p < whole.where.size.volume(); ++p) to[p * y.lanes] = from[p * whole.lanes];
+      }
+    finish(i, y);
+  }
+
+  template <int I> void convolve_op() {
+    instruction const& o = at(I);
+    convolution const c = convolution_of(o);
+    bool const follows = o.in[0].made != none && !is_anchor(I);          // a head: its tile is that of its input
+    box const out = follows ? made_[o.in[0].made].where : box_[I];
+    patch const y = take(out, o.out_channels);
+    float* const row = take({{0, 0, 0}, {1, 1, out.size.width}}, 2 * layout::block).data;
+    // What lies beyond the image is zero for the reader, so only the part within is computed.
+    box const within = intersection(out, {{0, 0, 0}, o.out_size});
+    output_grid grid{.count = within.size};
+    for (int a = 0; a < 3; ++a) grid.first[a] = within.origin[a] - out.origin[a];
+    if (!measuring() && !(within == out)) zero(y);
+    box const needed = input_box(c, within);
+    if (o.in[0].made != none) {
+      if (!measuring()) convolve<Arch>(made_[o.in[0].made], y, grid, c.window, c.stride, c.dilation, weights(I), o.in_channels, bias(I), row);
+    } else {
+      float* const mark = next_;
+      int const chunk = is_anchor(I) ? s_.tiles.input_channels : o.in_channels;
+      for (int first = 0; first < o.in_channels; first += chunk) {
+        next_ = mark;
+        int const count = o.in_channels - first < chunk ? o.in_channels - first : chunk;
+        patch const x = spread_input(I, c, needed, first, count);
+        if (measuring()) break;
+        int const taps = static_cast<int>(c.window.volume());
+        convolve<Arch>(x, y, grid, c.window, c.stride, c.dilation, weights(I) + packed_weights<Arch>::offset(0, o.in_channels, first / layout::block, taps),
+                       o.in_channels, first == 0 ? bias(I) : nullptr, row);
+      }
+    }
+    finish(I, y);
+  }
+  float const* weights(int i) const { return c_->packed + s_.weights[i]; }
+  float const* bias(int i) const { return c_->packed + s_.biases[i]; }
+  static void zero(patch const& p) {
+    for (int b = 0; b < p.blocks(); ++b) std::memset(p.data + b * p.block_stride, 0, sizeof(float) * static_cast<std::size_t>(p.block_floats()));
+  }
+
+  /// Some channels of a convolution's input over a box; spread apart for the gradient of a stride.
+  patch spread_input(int i, convolution const& c, box where, int first, int count) {
+    source const& from = at(i).in[0];
+    if (c.spread.volume() == 1) {
+      patch const x = take(where, count);
+      if (!measuring()) gather(x, s_.operands + from.first, from.count, c_->arena, first);
+      return x;
+    }
+    patch const x = take(where, count);
+    box const small = before_spread(where, c.spread);
+    patch const dense = take(small, count);
+    if (measuring()) return x;
+    zero(x);
+    gather(dense, s_.operands + from.first, from.count, c_->arena, first);
+    for (int b = 0; b < x.blocks(); ++b)
+      for (int z = 0; z < small.size.depth; ++z)
+        for (int y = 0; y < small.size.height; ++y)
+          for (int w = 0; w < small.size.width; ++w)
+            std::memcpy(x.at(b, (small.origin.depth + z) * c.spread.depth - where.origin.depth, (small.origin.height + y) * c.spread.height - where.origin.height,
+                             (small.origin.width + w) * c.spread.width - where.origin.width),
+                        dense.at(b, z, y, w), sizeof(float) * static_cast<std::size_t>(x.channels_in(b)));
+    return x;
+  }
+
+  template <int I> void up_convolve_op() {
+    instruction const& o = at(I);
+    box const small = divided(box_[I], o.stride);
+    patch const y = take(box_[I], o.out_channels);
+    float* const row = take({{0, 0, 0}, {1, 1, small.size.width}}, 2 * layout::block).data;
+    patch const x = input(I, 0, small, o.in_channels);
+    if (!measuring()) {
+      std::int64_t const tap_floats = packed_weights<Arch>::panels(o.out_channels) * packed_weights<Arch>::panel_floats(o.in_channels, 1);
+      for (int t = 0; t < o.window.volume(); ++t) {
+        extent const tap{t / (o.window.height * o.window.width), t / o.window.width % o.window.height, t % o.window.width};
+        convolve<Arch>(x, y, {tap, o.stride, small.size}, {}, {}, {}, weights(I) + t * tap_floats, o.in_channels, bias(I), row);
+      }
+    }
+    finish(I, y);
+  }
+
+  /// Which of the form's functions op I applies.
+  template <int I> static constexpr function const* function_at() {
+    int n = 0;
+    for (int i = 0; i < I; ++i) n += Form.kind(i) == op_kind::activate || Form.kind(i) == op_kind::activate_grad;
+    return n == 0 ? Form.f0 : n == 1 ? Form.f1 : n == 2 ? Form.f2 : Form.f3;
+  }
+
+  template <int I> void elementwise_op() {
+    constexpr op_kind kind = Form.kind(I);
+    instruction const& o = at(I);
+    box const where = elementwise_box(I);
+    int const main = kind == op_kind::add && o.in[0].made == none && o.in[1].made != none ? 1 : 0;
+    patch const y = overwritable(I, main, where, o.out_channels);
+    if constexpr (kind == op_kind::activate) {
+      if (!measuring()) activate<Arch, function_at<I>()>(y);
+      if (I < Form.anchor && !measuring()) zero_beyond(y, o.out_size);
+    } else if constexpr (kind == op_kind::activate_grad) {
+      patch const at = input(I, 1, where, o.out_channels);
+      if (!measuring()) activate_grad<Arch, function_at<I>()>(y, at);
+    } else if constexpr (kind == op_kind::add) {
+      patch const other = input(I, 1 - main, where, o.out_channels);
+      if (!measuring()) add<Arch>(y, other);
+    } else if constexpr (kind == op_kind::drop) {
+      if (!measuring()) drop(y, o.out_size, o.out_channels, ops::drop_stream(c_->key, o.channel), o.rate);
+    } else {
+      norm_op<kind>(o, y, I);
+    }
+    finish(I, y);
+  }
+
+  /// Per-channel factors from the statistics, then one pass.
+  template <op_kind Kind> void norm_op(instruction const& o, patch const& y, int i) {
+    int const channels = o.out_channels, padded = layout::blocks(channels) * layout::block;
+    float* const a = take({{0, 0, 0}, {1, 1, 3}}, padded).data;
+    float *const b = a + padded, *const c = b + padded;
+    patch const x = Kind == op_kind::norm_grad ? input(i, 1, y.where, channels) : patch{};
+    if (measuring()) return;
+    for (int k = 0; k < 3 * padded; ++k) a[k] = 0;
+    float const* const scale = c_->parameter_at(o.parameter);
+    if constexpr (Kind == op_kind::norm_running) {
+      float const *const shift = c_->parameter_at(o.parameter + 1), *const mean = c_->parameter_at(o.parameter + 2), *const variance = c_->parameter_at(o.parameter + 3);
+      for (int k = 0; k < channels; ++k) {
+        a[k] = scale[k] / std::sqrt(variance[k] + static_cast<float>(ops::norm_epsilon));
+        b[k] = shift[k] - mean[k] * a[k];
+      }
+      normalise<Arch>(y, a, b);
+      return;
+    }
+    int const per_group = channels / o.groups;
+    float const* const statistics = stored_floats(o.in[Kind == op_kind::norm ? 1 : 2]);
+    if constexpr (Kind == op_kind::norm) {
+      float const* const shift = c_->parameter_at(o.parameter + 1);
+      for (int k = 0; k < channels; ++k) {
+        a[k] = scale[k] * statistics[o.groups + k / per_group];
+        b[k] = shift[k] - statistics[k / per_group] * a[k];
+      }
+      normalise<Arch>(y, a, b);
+    } else {
+      norm_grad_factors(scale, statistics, stored_floats(o.in[3]), channels, o.groups, o.out_size.volume(), a, b, c);
+      norm_grad<Arch>(y, x, a, b, c);
+    }
+  }
+  /// A tensor of one pixel: its channels lie side by side.
+  float const* stored_floats(source const& from) const { return reinterpret_cast<float const*>(c_->arena + s_.operands[from.first].offset); }
+
+  static void zero_beyond(patch const& p, extent size) {
+    box const within = intersection(p.where, {{0, 0, 0}, size});
+    if (within == p.where) return;
+    for (int b = 0; b < p.blocks(); ++b)
+      for (int z = 0; z < p.where.size.depth; ++z)
+        for (int y = 0; y < p.where.size.height; ++y)
+          for (int x = 0; x < p.where.size.width; ++x)
+            if (!size.contains(p.where.origin.depth + z, p.where.origin.height + y, p.where.origin.width + x))
+              std::memset(p.at(b, z, y, x), 0, sizeof(float) * static_cast<std::size_t>(p.lanes));
+  }
+
+  template <int I> void loss_op() {
+    instruction const& o = at(I);
+    patch const y = overwritable(I, 0, elementwise_box(I), o.out_channels);
+    patch const loss = take(y.where, 1);
+    if (!measuring()) {
+      softmax_loss(y, s_.operands[o.in[1].first], s_.operands[o.in[2].first], c_->arena, c_->label_factor, loss);
+      if (o.out[1].operand != none) store(loss, s_.operands[o.out[1].operand], c_->arena);
+    }
+    finish(I, y);
+  }
+
+  /// Ops whose output has another size than their input: poolings, upsamplings, and their gradients.
+  template <int I> void resize_op() {
+    constexpr op_kind kind = Form.kind(I);
+    instruction const& o = at(I);
+    bool const follows = o.in[0].made != none && !is_anchor(I);
+    if constexpr (is_pooling(kind)) {
+      box const out = follows ? divided(made_[o.in[0].made].where, o.window) : box_[I];
+      patch const x = input(I, 0, scaled(out, o.window), o.in_channels);
+      patch const y = take(out, o.out_channels);
+      if (!measuring()) {
+        if constexpr (kind == op_kind::avg_pool) avg_pool(x, y, o.window);
+        else max_pool(x, y, o.window, o.out[1].operand == none ? nullptr : &s_.operands[o.out[1].operand], c_->arena);
+      }
+      finish(I, y);
+    } else if constexpr (is_pooling_grad(kind)) {
+      box const out = follows ? scaled(made_[o.in[0].made].where, o.window) : box_[I];
+      patch const dy = input(I, 0, divided(out, o.window), o.in_channels);
+      patch const dx = take(out, o.out_channels);
+      if (!measuring()) {
+        if constexpr (kind == op_kind::avg_pool_grad) avg_pool_grad(dy, dx, o.window);
+        else max_pool_grad(dy, s_.operands[o.in[1].first], c_->arena, dx, o.window);
+      }
+      finish(I, dx);
+    } else if constexpr (kind == op_kind::upsample) {
+      patch const x = input(I, 0, upsample_input(box_[I], o.in_size, o.window, o.linear), o.in_channels);
+      patch const y = take(box_[I], o.out_channels);
+      if (!measuring()) upsample(x, o.in_size, y, o.window, o.linear);
+      finish(I, y);
+    } else if constexpr (kind == op_kind::upsample_grad) {
+      patch const dy = input(I, 0, upsample_grad_input(box_[I], o.out_size, o.window, o.linear), o.in_channels);
+      patch const dx = take(box_[I], o.out_channels);
+      if (!measuring()) upsample_grad(dy, dx, o.out_size, o.window, o.linear);
+      finish(I, dx);
+    } else {
+      static_assert(kind == op_kind::mirror_grad);
+      patch const dy = input(I, 0, mirror_grad_input(box_[I], o.border, o.out_size), o.in_channels);
+      patch const dx = take(box_[I], o.out_channels);
+      if (!measuring()) mirror_grad(dy, dx, o.border, o.out_size);
+      finish(I, dx);
+    }
+  }
+
+  prepared_step const& s_;
+  run_context const* c_;
+  float *next_, *begin_;
+  box box_[prepared_step::most_ops]{};
+  patch made_[prepared_step::most_ops]{};
+  int alias_of_[prepared_step::most_ops] = {none, none, none, none, none, none, none, none, none, none, none, none};
+};
+
+}  // namespace oxbow::on_host
