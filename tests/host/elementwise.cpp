@@ -19,7 +19,7 @@ struct cubic {
 
 /// An activation: what runs on patches, and how far the result may be from the exact one; null: not at all.
 struct entry {
-  char const* name;
+  std::string name;
   function const* f;
   void (*run)(patch const&);
   void (*grad)(patch const&, patch const&);

@@ -54,7 +54,7 @@ TEST_CASE("enlarging a part of an image needs the pixels it says and gives what 
     enlarging e{any.pick<extent>({{1, 2, 2}, {1, 2, 2}, {2, 2, 2}, {1, 3, 1}, {1, 1, 1}, {3, 1, 4}}), any.size(7),
                 any.below(2) == 0};
     int const channels = any.channels();
-    INFO(seed, ": factor ", size_text(e.factor), e.linear ? ", linear" : ", nearest");
+    INFO(seed, ": factor ", size_text(e.factor), std::string{e.linear ? ", linear" : ", nearest"});
 
     floats const x = any.tensor(e.size, channels);
     auto const enlarged = [&](doubles const& of) {

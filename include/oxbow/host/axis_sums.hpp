@@ -48,23 +48,24 @@ struct axis_terms {
   weighted const* to(int i) const { return from(i + 1); }
 };
 
-/// One pixel of one block: out = Σ weight · in over rows and, within each, columns.
+/// One pixel of one block: out = Σ weight · in over rows and, within each, columns. Lanes that do not fill a vector are
+/// read in one with what lies behind them, as patch::floats() allows, so that every pixel gets the same arithmetic.
 template <class Arch> void sum_pixel(float* out, int lanes, float const* in, std::vector<weighted> const& rows,
                                      weighted const* column, weighted const* end) {
   using v = vec<Arch>;
-  int lane = 0;
-  for (; lane + width_of<Arch> <= lanes; lane += width_of<Arch>) {
+  constexpr int w = width_of<Arch>;
+  for (int lane = 0; lane < lanes; lane += w) {
     v sum(0.f);
     for (weighted const& r : rows)
       for (weighted const* c = column; c != end; ++c)
         sum = xsimd::fma(v(r.weight * c->weight), v::load_unaligned(in + r.from + c->from + lane), sum);
-    sum.store_unaligned(out + lane);
-  }
-  for (; lane < lanes; ++lane) {
-    float sum = 0;
-    for (weighted const& r : rows)
-      for (weighted const* c = column; c != end; ++c) sum += r.weight * c->weight * in[r.from + c->from + lane];
-    out[lane] = sum;
+    if (lane + w <= lanes) {
+      sum.store_unaligned(out + lane);
+    } else {
+      alignas(64) float some[w];
+      sum.store_aligned(some);
+      for (int i = 0; lane + i < lanes; ++i) out[lane + i] = some[i];
+    }
   }
 }
 

@@ -158,7 +158,10 @@ template <form Form, class Arch> class tile_program {
     if (!measuring() && !(within == out)) zero(y);
     box const needed = input_box(c, within);
     if (o.in[0].made != none) {
-      if (!measuring()) convolve<Arch>(made_[o.in[0].made], y, grid, c.window, c.stride, c.dilation, weights(I), o.in_channels, bias(I), row);
+      patch x = made_[o.in[0].made];                   // it may reach farther than what is needed of it
+      x.data += x.where.size.index(needed.origin.depth - x.where.origin.depth, needed.origin.height - x.where.origin.height,
+                                   needed.origin.width - x.where.origin.width) * x.lanes;
+      if (!measuring()) convolve<Arch>(x, y, grid, c.window, c.stride, c.dilation, weights(I), o.in_channels, bias(I), row);
     } else {
       float* const mark = next_;
       int const chunk = is_anchor(I) ? s_.tiles.input_channels : o.in_channels;
