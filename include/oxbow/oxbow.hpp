@@ -1,0 +1,31 @@
+// Everything but files, in the order in which the parts build on each other: the table of contents.
+#pragma once
+
+// core: sizes, images, random numbers, activations
+#include <oxbow/core/image.hpp>
+#include <oxbow/core/random.hpp>
+
+// net: the language of networks, and networks with a name
+#include <oxbow/net/layers.hpp>
+#include <oxbow/net/named.hpp>
+
+// check, lower: what a network's type becomes
+#include <oxbow/lower/describe_model.hpp>
+#include <oxbow/lower/describe_plan.hpp>
+#include <oxbow/lower/draw.hpp>
+#include <oxbow/lower/model.hpp>
+
+// host: networks on the CPU
+#include <oxbow/host/network.hpp>
+
+// augment, train, predict, metrics: algorithms over any network
+#include <oxbow/augment/elastic.hpp>
+#include <oxbow/augment/gather.hpp>
+#include <oxbow/augment/grey.hpp>
+#include <oxbow/augment/pipeline.hpp>
+#include <oxbow/augment/rigid.hpp>
+#include <oxbow/metrics/pixel.hpp>
+#include <oxbow/predict/predict.hpp>
+#include <oxbow/train/loop.hpp>
+#include <oxbow/train/progress.hpp>
+#include <oxbow/train/samples.hpp>
