@@ -51,7 +51,7 @@ TEST_CASE("the image goes on as its mirror image to any distance, for any size f
         position const at{0, static_cast<float>(y), static_cast<float>(x)};
         REQUIRE(linear(from, at) == expected);
         REQUIRE(cubic(from, at) == expected);
-        REQUIRE(nearest<float>(from.view(), source_place(at, {0, 0, 0})) == expected);
+        REQUIRE(nearest_pixel<float>(from.view(), source_place(at, {0, 0, 0})) == expected);
         REQUIRE(linear(from, {}, 0, {0, y, x}) == expected);
       }
   }
@@ -77,7 +77,7 @@ TEST_CASE("volumes are interpolated along depth as well") {
       for (int x = 0; x < 8; ++x) volume(z, y, x, 0) = static_cast<float>(100 * z + 10 * y + x);
   CHECK(linear(volume, {1.5f, 2.25f, 3.5f}) == 150 + 22.5f + 3.5f);
   CHECK(cubic(volume, {2.5f, 2.5f, 3.5f}) == doctest::Approx(250 + 25 + 3.5).epsilon(1e-6));
-  CHECK(nearest<float>(volume.view(), source_place({1.6f, 2.4f, 7.2f}, {0, 0, 0})) == 227);
+  CHECK(nearest_pixel<float>(volume.view(), source_place({1.6f, 2.4f, 7.2f}, {0, 0, 0})) == 227);
 }
 
 TEST_CASE("channels do not mix") {
@@ -104,7 +104,7 @@ TEST_CASE("the nearest pixel is that whose centre is nearest") {
           best = d;
           expected = from(j, i);
         }
-    CHECK(nearest<std::uint8_t>(from.view(), source_place({0, y, x}, {0, 0, 0})) == expected);
+    CHECK(nearest_pixel<std::uint8_t>(from.view(), source_place({0, y, x}, {0, 0, 0})) == expected);
   }
 }
 
@@ -121,7 +121,7 @@ TEST_CASE("places that are infinite or not a number read some pixel of the image
                            std::numeric_limits<float>::quiet_NaN(), 3e38f, -3e38f, 0x1p30f, -0x1p30f}) {
     CHECK(linear(from, {0, wild, wild}, 0, {0, 100, -100}) == 2.5f);
     CHECK(cubic(from, {wild, wild, 1}) == 2.5f);
-    CHECK(nearest<float>(from.view(), source_place({wild, 0, wild}, {0, 0, 0})) == 2.5f);
+    CHECK(nearest_pixel<float>(from.view(), source_place({wild, 0, wild}, {0, 0, 0})) == 2.5f);
   }
 }
 

@@ -59,7 +59,7 @@ template <class Drawn> struct gather_pixel {
 
     int const lz = z - halo.depth, ly = y - halo.height, lx = x - halo.width;
     if (target.labels.data && target.labels.size.contains(lz, ly, lx))
-      target.labels(lz, ly, lx, 0) = nearest<std::uint8_t>(source.labels, place);
+      target.labels(lz, ly, lx, 0) = nearest_pixel<std::uint8_t>(source.labels, place);
     if (target.weights.data && target.weights.size.contains(lz, ly, lx))
       target.weights(lz, ly, lx, 0) =
           source.weights.data ? linear_sampler(place, source.weights.size)(source.weights, 0) : 1.f;

@@ -92,7 +92,7 @@ class cubic_sampler {
 };
 
 /// The pixel whose centre is nearest; of two, the further one.
-template <class T> OXBOW_DEVICE T nearest(image_view<T const> source, source_place const& at, int channel = 0) {
+template <class T> OXBOW_DEVICE T nearest_pixel(image_view<T const> source, source_place const& at, int channel = 0) {
   int index[3];
   for (int axis = 0; axis < 3; ++axis)
     index[axis] = mirrored(std::int64_t{at.pixel[axis]} + (at.fraction[axis] >= 0.5f ? 1 : 0), source.size[axis]);
