@@ -62,7 +62,7 @@ TEST_CASE("a state comes back with the same bits") {
 TEST_CASE("the newest is the one saved last, and each tag keeps its own") {
   test::folder const folder;
   checkpoints store{folder.path, 2};
-  for (std::uint64_t const step : {100, 200, 300}) store.save(state_at(step));
+  for (std::uint64_t const step : {100u, 200u, 300u}) store.save(state_at(step));
   store.save(state_at(250), "best");
   CHECK(store.load_newest()->step == 250);  // of any tag
   store.save(state_at(260), "best");

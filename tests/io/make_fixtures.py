@@ -64,7 +64,7 @@ def palette_image():
     return image
 
 
-def png(name, depth, colour, rows, passes=None, extra=b""):
+def png(name, depth, colour, rows, passes=False):
     """A PNG by hand: Pillow writes neither 2-bit grey nor 16-bit colour nor interlaced files."""
     def chunk(kind, body):
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
@@ -84,7 +84,7 @@ def png(name, depth, colour, rows, passes=None, extra=b""):
         if part.size:
             body += b"".join(b"\0" + packed(row) for row in part)
     head = struct.pack(">IIBBBBB", rows.shape[1], rows.shape[0], depth, colour, 0, 0, 1 if passes else 0)
-    (DATA / name).write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + extra + chunk(b"IDAT", zlib.compress(body)) +
+    (DATA / name).write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(body)) +
                               chunk(b"IEND", b""))
 
 
