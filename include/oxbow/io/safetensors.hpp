@@ -76,7 +76,7 @@ using tensor_metadata = std::map<std::string, std::string>;
 namespace detail {
 
 /// The bytes that a shape and dtype need, or nothing where a size is negative or the product overflows.
-inline std::optional<std::uint64_t> bytes_needed(std::vector<std::int64_t> const& shape, dtype type) {
+inline std::optional<std::uint64_t> tensor_bytes(std::vector<std::int64_t> const& shape, dtype type) {
   std::uint64_t product = static_cast<std::uint64_t>(bytes_of(type));
   bool empty = false;
   for (std::int64_t const size : shape) {
@@ -99,7 +99,7 @@ inline std::string safetensors_header(std::span<tensor_view const> tensors, tens
   for (auto const& tensor : tensors) {
     if (tensor.name == "__metadata__" || !names.insert(tensor.name).second)
       throw file_error(path, "cannot be written: the name \"" + tensor.name + "\" is reserved or used twice.");
-    if (bytes_needed(tensor.shape, tensor.type) != tensor.bytes.size())
+    if (tensor_bytes(tensor.shape, tensor.type) != tensor.bytes.size())
       throw file_error(path, "cannot be written: tensor \"" + tensor.name + "\" has " +
                                  std::to_string(tensor.bytes.size()) + " bytes, which do not make the shape " +
                                  shape_text(tensor.shape) + " of " + name_of(tensor.type) + ".");
@@ -264,7 +264,7 @@ inline tensor_view parse_tensor(std::string const& name, nlohmann::json const& e
   if (begin > end || end > data.size())
     fail("claims the bytes " + std::to_string(begin) + " to " + std::to_string(end) + " of " +
          std::to_string(data.size()) + ". The file is cut short or damaged");
-  if (bytes_needed(tensor.shape, tensor.type) != end - begin)
+  if (tensor_bytes(tensor.shape, tensor.type) != end - begin)
     fail("has " + std::to_string(end - begin) + " bytes, which do not make the shape " + shape_text(tensor.shape) +
          " of " + name_of(tensor.type));
   tensor.bytes = data.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin));
