@@ -11,13 +11,13 @@ namespace oxbow::on_host {
 
 /// x = f(x).
 template <class Arch, function const* F> void activate(patch const& x) {
-  if constexpr (F != &function_of<identity>::self)
+  if constexpr (!detail::is_function<F, identity>)
     sweep<Arch>(x, [](int, vec<Arch> const& e) { return vector_function<Arch, F>::value(e); });
 }
 
 /// dy = dy · f'(at): `at` is the activation's output if F->of_output, else its input.
 template <class Arch, function const* F> void activate_grad(patch const& dy, patch const& at) {
-  if constexpr (F != &function_of<identity>::self)
+  if constexpr (!detail::is_function<F, identity>)
     sweep<Arch>(dy, at, [](int, vec<Arch> const& d, vec<Arch> const& e) {
       return d * vector_function<Arch, F>::derivative(e);
     });

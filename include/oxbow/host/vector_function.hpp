@@ -8,6 +8,13 @@
 namespace oxbow::on_host {
 namespace detail {
 
+template <function const* F> struct function_tag;
+
+/// Is F the function of activation A? Asked of types: under -fsanitize=undefined g++ 12 does not take a comparison of
+/// these addresses for a constant.
+template <function const* F, class A> inline constexpr bool is_function =
+    std::is_same_v<function_tag<F>, function_tag<&function_of<A>::self>>;
+
 /// Can the compiler evaluate the function, as it can those without exp and its like?
 template <function const* F>
 concept evaluated_early = requires {
@@ -22,7 +29,7 @@ struct slope_or_none {
 template <function const* F> constexpr slope_or_none leaky_slope() {
   if constexpr (evaluated_early<F>) {
     constexpr real slope{-F->value(-1.f)};
-    return {F == &function_of<leaky_relu<slope>>::self, slope};
+    return {is_function<F, leaky_relu<slope>>, slope};
   } else {
     return {};
   }
@@ -43,13 +50,13 @@ template <class Arch, function const* F> struct vector_function {
   static v value(v const& x) {
     v const zero(0.f), one(1.f);
     constexpr detail::slope_or_none leaky = detail::leaky_slope<F>();
-    if constexpr (F == &function_of<identity>::self) return x;
-    else if constexpr (F == &function_of<relu>::self) return xsimd::select(x > zero, x, zero);
+    if constexpr (detail::is_function<F, identity>) return x;
+    else if constexpr (detail::is_function<F, relu>) return xsimd::select(x > zero, x, zero);
     else if constexpr (leaky.is) return xsimd::select(x > zero, x, v(leaky.slope) * x);
-    else if constexpr (F == &function_of<elu>::self) return xsimd::select(x > zero, x, xsimd::expm1(x));
-    else if constexpr (F == &function_of<sigmoid>::self) return detail::logistic<Arch>(x);
-    else if constexpr (F == &function_of<silu>::self) return x * detail::logistic<Arch>(x);
-    else if constexpr (F == &function_of<gelu>::self) return v(0.5f) * x * (one + xsimd::erf(x * v(0.70710678f)));
+    else if constexpr (detail::is_function<F, elu>) return xsimd::select(x > zero, x, xsimd::expm1(x));
+    else if constexpr (detail::is_function<F, sigmoid>) return detail::logistic<Arch>(x);
+    else if constexpr (detail::is_function<F, silu>) return x * detail::logistic<Arch>(x);
+    else if constexpr (detail::is_function<F, gelu>) return v(0.5f) * x * (one + xsimd::erf(x * v(0.70710678f)));
     else return each(x, [](float e) { return F->value(e); });
   }
 
@@ -57,15 +64,15 @@ template <class Arch, function const* F> struct vector_function {
   static v derivative(v const& at) {
     v const zero(0.f), one(1.f);
     constexpr detail::slope_or_none leaky = detail::leaky_slope<F>();
-    if constexpr (F == &function_of<identity>::self) return one;
-    else if constexpr (F == &function_of<relu>::self) return xsimd::select(at > zero, one, zero);
+    if constexpr (detail::is_function<F, identity>) return one;
+    else if constexpr (detail::is_function<F, relu>) return xsimd::select(at > zero, one, zero);
     else if constexpr (leaky.is) return xsimd::select(at > zero, one, v(leaky.slope));
-    else if constexpr (F == &function_of<elu>::self) return xsimd::select(at > zero, one, at + one);
-    else if constexpr (F == &function_of<sigmoid>::self) return at * (one - at);
-    else if constexpr (F == &function_of<silu>::self) {
+    else if constexpr (detail::is_function<F, elu>) return xsimd::select(at > zero, one, at + one);
+    else if constexpr (detail::is_function<F, sigmoid>) return at * (one - at);
+    else if constexpr (detail::is_function<F, silu>) {
       v const s = detail::logistic<Arch>(at);
       return s * (one + at * (one - s));
-    } else if constexpr (F == &function_of<gelu>::self) {
+    } else if constexpr (detail::is_function<F, gelu>) {
       v const density = v(0.39894228f) * xsimd::exp(v(-0.5f) * at * at);
       return v(0.5f) * (one + xsimd::erf(at * v(0.70710678f))) + at * density;
     } else return each(at, [](float e) { return F->derivative(e); });
