@@ -17,7 +17,9 @@ struct layout {
   static constexpr int blocks(int channels) { return (channels + block - 1) / block; }
 
   /// Bytes of one pixel of one block; elements of less than a byte are packed within it.
-  static constexpr std::int64_t pixel_bytes(int channels, int bits) { return (std::int64_t{lanes(channels)} * bits + 7) / 8; }
+  static constexpr std::int64_t pixel_bytes(int channels, int bits) {
+    return (std::int64_t{lanes(channels)} * bits + 7) / 8;
+  }
 
   static constexpr std::int64_t bytes(extent size, int channels, int bits) {
     return blocks(channels) * size.volume() * pixel_bytes(channels, bits);

@@ -3,8 +3,8 @@
 #include <cstdint>
 
 #include <oxbow/core/extent.hpp>
-#include <oxbow/core/list.hpp>
 #include <oxbow/core/function.hpp>
+#include <oxbow/core/list.hpp>
 #include <oxbow/graph/limits.hpp>
 #include <oxbow/graph/path.hpp>
 
@@ -16,41 +16,41 @@ inline constexpr int none = -1;
 /// name the entries of op::in and op::out.
 enum class op_kind : unsigned char {
   // sources: the caller writes them before the first step
-  image,              ///< out: the tile
-  labels,             ///< out: a class per output pixel (u8)
-  weights,            ///< out: a weight per output pixel
+  image,    ///< out: the tile
+  labels,   ///< out: a class per output pixel (u8)
+  weights,  ///< out: a weight per output pixel
   // forward                                  in → out
-  convolve,           ///< x → y
-  up_convolve,        ///< x → y
-  upsample,           ///< x → y; nearest, or bilinear with `linear`
-  max_pool,           ///< x → y, place of the maximum
-  avg_pool,           ///< x → y
-  activate,           ///< x → f(x)
-  drop,               ///< x → x times the random mask; backward it is the same op
-  add,                ///< a, b → a + b
-  norm_statistics,    ///< x → mean and inverse deviation of each group
-  norm,               ///< x, statistics → scale · (x − mean) · inverse deviation + shift
-  norm_running,       ///< x → the same with the running statistics
-  loss,               ///< logits, labels, weights → gradient of the logits, loss of each pixel
+  convolve,         ///< x → y
+  up_convolve,      ///< x → y
+  upsample,         ///< x → y; nearest, or bilinear with `linear`
+  max_pool,         ///< x → y, place of the maximum
+  avg_pool,         ///< x → y
+  activate,         ///< x → f(x)
+  drop,             ///< x → x times the random mask; backward it is the same op
+  add,              ///< a, b → a + b
+  norm_statistics,  ///< x → mean and inverse deviation of each group
+  norm,             ///< x, statistics → scale · (x − mean) · inverse deviation + shift
+  norm_running,     ///< x → the same with the running statistics
+  loss,             ///< logits, labels, weights → gradient of the logits, loss of each pixel
   // backward
-  convolve_grad,           ///< dy → dx
-  convolve_grad_weight,    ///< dy, x → dw
-  up_convolve_grad,        ///< dy → dx
-  up_convolve_grad_weight, ///< dy, x → dw
-  bias_grad,               ///< dy → sums of dy over the pixels
-  upsample_grad,           ///< dy → dx
-  max_pool_grad,           ///< dy, place of the maximum → dx
-  avg_pool_grad,           ///< dy → dx
-  activate_grad,           ///< dy, y (or x) → dy · f'
-  norm_grad_statistics,    ///< dy, x, statistics → sums of dy · x̂ and of dy per channel; and into the gradients
-  norm_grad,               ///< dy, x, statistics, those sums → dx
-  mirror_grad,             ///< dy → dx: what was read twice gets both gradients
+  convolve_grad,            ///< dy → dx
+  convolve_grad_weight,     ///< dy, x → dw
+  up_convolve_grad,         ///< dy → dx
+  up_convolve_grad_weight,  ///< dy, x → dw
+  bias_grad,                ///< dy → sums of dy over the pixels
+  upsample_grad,            ///< dy → dx
+  max_pool_grad,            ///< dy, place of the maximum → dx
+  avg_pool_grad,            ///< dy → dx
+  activate_grad,            ///< dy, y (or x) → dy · f'
+  norm_grad_statistics,     ///< dy, x, statistics → sums of dy · x̂ and of dy per channel; and into the gradients
+  norm_grad,                ///< dy, x, statistics, those sums → dx
+  mirror_grad,              ///< dy → dx: what was read twice gets both gradients
   // views: address arithmetic, never a step when fused
-  crop,               ///< x → the part at `border`
-  pad_zero,           ///< x → x with `border` zeros around it: the gradient of a crop
-  mirror,             ///< x → x with `border` mirrored pixels around it
-  join,               ///< a, b → their channels, one after the other
-  slice,              ///< x → some channels, from `channel` on: the gradient of a join
+  crop,      ///< x → the part at `border`
+  pad_zero,  ///< x → x with `border` zeros around it: the gradient of a crop
+  mirror,    ///< x → x with `border` mirrored pixels around it
+  join,      ///< a, b → their channels, one after the other
+  slice,     ///< x → some channels, from `channel` on: the gradient of a join
 };
 constexpr bool is_source(op_kind k) { return k <= op_kind::weights; }
 constexpr bool is_view(op_kind k) { return k >= op_kind::crop; }
@@ -81,10 +81,10 @@ constexpr bool is_trained(role r) { return r < role::running_mean; }
 /// PyTorch's order: (out, in, …) for a convolution, (in, out, …) for an up-convolution.
 struct parameter {
   role is = role::weight;
-  int layer = none;            ///< position in flat_graph::layers
+  int layer = none;  ///< position in flat_graph::layers
   int rows = 0, columns = 1;
   extent window{};
-  std::int64_t offset = 0;     ///< elements, in the parameter arena
+  std::int64_t offset = 0;  ///< elements, in the parameter arena
 
   constexpr std::int64_t count() const { return std::int64_t{rows} * columns * window.volume(); }
 };
@@ -95,18 +95,18 @@ struct op {
   int in[4] = {none, none, none, none};
   int out[2] = {none, none};
   extent window{}, stride{}, dilation{};
-  extent border{0, 0, 0};           ///< zeros (or mirrored pixels) around the input, or what a crop removes
-  int parameter = none;             ///< the first of its tensors; the others follow
-  int layer = none;                 ///< position in flat_graph::layers
-  int channel = 0;                  ///< first channel of a slice; for drop the number of the random stream
-  int groups = 0;                   ///< of a norm
-  int folded = none;                ///< convolutions: the first parameter of the batch norm that their weights absorb
-  int like = none;                  ///< a crop is as large as this value
-  bool same = false;                ///< convolve: keeps the size, but for the stride
-  bool linear = false;              ///< upsample: bilinear
-  bool running = false;             ///< norm_statistics: keeps running statistics
+  extent border{0, 0, 0};  ///< zeros (or mirrored pixels) around the input, or what a crop removes
+  int parameter = none;    ///< the first of its tensors; the others follow
+  int layer = none;        ///< position in flat_graph::layers
+  int channel = 0;         ///< first channel of a slice; for drop the number of the random stream
+  int groups = 0;          ///< of a norm
+  int folded = none;       ///< convolutions: the first parameter of the batch norm that their weights absorb
+  int like = none;         ///< a crop is as large as this value
+  bool same = false;       ///< convolve: keeps the size, but for the stride
+  bool linear = false;     ///< upsample: bilinear
+  bool running = false;    ///< norm_statistics: keeps running statistics
   function const* f = &function_of<identity>::self;
-  float rate = 0;                   ///< of a drop
+  float rate = 0;  ///< of a drop
 };
 
 /// A network for one tile.
@@ -116,12 +116,12 @@ struct flat_graph {
   list<parameter, limits::parameters> parameters{};
   list<path, limits::layers> layers{};
   list<name, limits::nodes> names{};
-  int first_axis = 1;           ///< 1 in 2-D, 0 in 3-D
-  int output = 0;               ///< the value that the caller reads
-  int loss = none;              ///< the loss of each pixel, in a training graph
-  int forward_ops = 0;          ///< the ops before this one compute the output
-  std::int64_t parameter_count = 0;   ///< elements of the parameter arena, running statistics included
-  std::int64_t trained_count = 0;     ///< of these, how many gradients change
+  int first_axis = 1;                ///< 1 in 2-D, 0 in 3-D
+  int output = 0;                    ///< the value that the caller reads
+  int loss = none;                   ///< the loss of each pixel, in a training graph
+  int forward_ops = 0;               ///< the ops before this one compute the output
+  std::int64_t parameter_count = 0;  ///< elements of the parameter arena, running statistics included
+  std::int64_t trained_count = 0;    ///< of these, how many gradients change
 
   /// Appends an op and its first result; returns the result.
   constexpr int emit(op o, extent size, int channels, element type = element::f32) {
@@ -130,9 +130,7 @@ struct flat_graph {
     return o.out[0];
   }
   constexpr op const& producer(int v) const { return ops[values[v].producer]; }
-  constexpr bool overflows() const {
-    return values.full || ops.full || parameters.full || layers.full || names.full;
-  }
+  constexpr bool overflows() const { return values.full || ops.full || parameters.full || layers.full || names.full; }
 };
 
 }  // namespace oxbow

@@ -8,18 +8,38 @@ namespace oxbow {
 
 /// What a step of a path is called. Layers are counted by kind, from 1, within their sequence.
 enum class word : unsigned char {
-  level, encode, inner, decode, join, body, project, node, source,                       // places in combinators
-  seq, residual, graph, conv, up_conv, upsample, max_pool, avg_pool, dropout, activation,  // layers
-  batch_norm, instance_norm, group_norm, layer,
+  level,
+  encode,
+  inner,
+  decode,
+  join,
+  body,
+  project,
+  node,
+  source,  // places in combinators
+  seq,
+  residual,
+  graph,
+  conv,
+  up_conv,
+  upsample,
+  max_pool,
+  avg_pool,
+  dropout,
+  activation,  // layers
+  batch_norm,
+  instance_norm,
+  group_norm,
+  layer,
 };
 
 inline constexpr int number_of_words = 23;
 
 constexpr char const* spelling(word w) {
-  constexpr char const* words[number_of_words] = {"level",    "encode",   "inner",   "decode",     "join",          "body",
-                                   "project",  "node",     "source",  "seq",        "residual",      "graph",
-                                   "conv",     "up_conv",  "upsample", "max_pool",  "avg_pool",      "dropout",
-                                   "activation", "batch_norm", "instance_norm", "group_norm", "layer"};
+  constexpr char const* words[number_of_words] = {
+      "level",    "encode",  "inner",      "decode",     "join",          "body",       "project",  "node",
+      "source",   "seq",     "residual",   "graph",      "conv",          "up_conv",    "upsample", "max_pool",
+      "avg_pool", "dropout", "activation", "batch_norm", "instance_norm", "group_norm", "layer"};
   return words[static_cast<int>(w)];
 }
 

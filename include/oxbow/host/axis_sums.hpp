@@ -48,25 +48,38 @@ struct axis_terms {
   weighted const* to(int i) const { return from(i + 1); }
 };
 
-/// One pixel of one block: out = Σ weight · in over rows and, within each, columns. Lanes that do not fill a vector are
-/// read in one with what lies behind them, as patch::floats() allows, so that every pixel gets the same arithmetic.
-template <class Arch> void sum_pixel(float* out, int lanes, float const* in, std::vector<weighted> const& rows,
-                                     weighted const* column, weighted const* end) {
+/// Vectors · width floats of one pixel: out = Σ weight · in over rows and, within each, columns. Lanes that do not fill
+/// a vector are read in one with what lies behind them, as patch::floats() allows, so that every pixel gets the same
+/// arithmetic; `count` of them are written.
+template <class Arch, int Vectors> void sum_lanes(float* out, int count, float const* in,
+                                                  std::vector<weighted> const& rows, weighted const* column,
+                                                  weighted const* end) {
   using v = vec<Arch>;
   constexpr int w = width_of<Arch>;
-  for (int lane = 0; lane < lanes; lane += w) {
-    v sum(0.f);
-    for (weighted const& r : rows)
-      for (weighted const* c = column; c != end; ++c)
-        sum = xsimd::fma(v(r.weight * c->weight), v::load_unaligned(in + r.from + c->from + lane), sum);
-    if (lane + w <= lanes) {
-      sum.store_unaligned(out + lane);
-    } else {
-      alignas(64) float some[w];
-      sum.store_aligned(some);
-      for (int i = 0; lane + i < lanes; ++i) out[lane + i] = some[i];
+  v sum[Vectors];
+  for (v& s : sum) s = v(0.f);
+  for (weighted const& r : rows)
+    for (weighted const* c = column; c != end; ++c) {
+      float const* const from = in + r.from + c->from;
+      v const weight(r.weight * c->weight);
+      for (int k = 0; k < Vectors; ++k) sum[k] = xsimd::fma(weight, v::load_unaligned(from + k * w), sum[k]);
     }
+  if (count == Vectors * w) {
+    for (int k = 0; k < Vectors; ++k) sum[k].store_unaligned(out + k * w);
+  } else {
+    alignas(64) float some[Vectors * w];
+    for (int k = 0; k < Vectors; ++k) sum[k].store_aligned(some + k * w);
+    for (int i = 0; i < count; ++i) out[i] = some[i];
   }
+}
+
+/// The lanes of one pixel of one block.
+template <class Arch> void sum_pixel(float* out, int lanes, float const* in, std::vector<weighted> const& rows,
+                                     weighted const* column, weighted const* end) {
+  constexpr int w = width_of<Arch>;
+  if (lanes == layout::block) return sum_lanes<Arch, layout::block / w>(out, lanes, in, rows, column, end);
+  for (int lane = 0; lane < lanes; lane += w)
+    sum_lanes<Arch, 1>(out + lane, lanes - lane < w ? lanes - lane : w, in + lane, rows, column, end);
 }
 
 }  // namespace detail

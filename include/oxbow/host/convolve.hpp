@@ -1,5 +1,7 @@
 // Convolution of one patch: direct, in registers, every channel of the output over every channel of the input.
 #pragma once
+#include <vector>
+
 #include <oxbow/host/pack.hpp>
 #include <oxbow/host/patch.hpp>
 
@@ -7,15 +9,15 @@ namespace oxbow::on_host {
 
 /// The taps of a convolution as distances within a patch.
 struct tap_offsets {
-  static constexpr int most = 512;
   int count = 0;
-  std::ptrdiff_t floats[most]{};
+  std::vector<std::ptrdiff_t> floats;
 
   tap_offsets(patch const& x, extent window, extent dilation) {
     for (int z = 0; z < window.depth; ++z)
       for (int y = 0; y < window.height; ++y)
         for (int i = 0; i < window.width; ++i)
-          floats[count++] = x.where.size.index(z * dilation.depth, y * dilation.height, i * dilation.width) * x.lanes;
+          floats.push_back(x.where.size.index(z * dilation.depth, y * dilation.height, i * dilation.width) * x.lanes);
+    count = static_cast<int>(floats.size());
   }
 };
 
@@ -25,8 +27,9 @@ namespace detail {
 /// x: the first pixel's first tap; pixel: floats between inputs of neighbouring outputs. The weights are
 /// read once, in order. Every loop over the sums is unrolled, zeroing and storing included, else they spill.
 template <class Arch, int Pixels, int Vectors>
-[[gnu::noinline]] void multiply(float const* x, std::ptrdiff_t pixel, std::ptrdiff_t block_stride, int channels, tap_offsets const& taps,
-                                float const* w, float* const (&y)[Vectors], std::ptrdiff_t y_pixel, float const* bias) {
+[[gnu::noinline]] void multiply(float const* x, std::ptrdiff_t pixel, std::ptrdiff_t block_stride, int channels,
+                                tap_offsets const& taps, float const* w, float* const (&y)[Vectors],
+                                std::ptrdiff_t y_pixel, float const* bias) {
   using v = vec<Arch>;
   constexpr int width = width_of<Arch>, panel = packed_weights<Arch>::panel;
   v sum[Pixels][Vectors];
@@ -35,10 +38,11 @@ template <class Arch, int Pixels, int Vectors>
 #pragma GCC unroll 2
     for (int n = 0; n < Vectors; ++n)
       sum[p][n] = bias ? v::load_unaligned(bias + n * width) : v::load_unaligned(y[n] + p * y_pixel);
+  std::ptrdiff_t const* const offsets = taps.floats.data();
   for (int first = 0; first < channels; first += layout::block, x += block_stride) {
     int const count = channels - first < layout::block ? channels - first : layout::block;
     for (int t = 0; t < taps.count; ++t) {
-      float const* at = x + taps.floats[t];
+      float const* at = x + offsets[t];
       for (int c = 0; c < count; ++c, ++at, w += panel) {
         v weight[Vectors];
 #pragma GCC unroll 2
@@ -60,14 +64,20 @@ template <class Arch, int Pixels, int Vectors>
 
 /// One row of `count` outputs, in groups of as many as fit the registers.
 template <class Arch, int Vectors, int Pixels = micro_tile_of<Arch>().pixels>
-void multiply_row(float const* x, std::ptrdiff_t pixel, std::ptrdiff_t block_stride, int channels, tap_offsets const& taps, float const* w,
-                  float* (&y)[Vectors], std::ptrdiff_t y_pixel, int count, float const* bias) {
+void multiply_row(float const* x, std::ptrdiff_t pixel, std::ptrdiff_t block_stride, int channels,
+                  tap_offsets const& taps, float const* w, float* (&y)[Vectors], std::ptrdiff_t y_pixel, int count,
+                  float const* bias) {
   for (; count >= Pixels; count -= Pixels, x += Pixels * pixel) {
     multiply<Arch, Pixels, Vectors>(x, pixel, block_stride, channels, taps, w, y, y_pixel, bias);
     for (float*& p : y) p += Pixels * y_pixel;
   }
   if constexpr (Pixels > 1)
-    if (count > 0) multiply_row<Arch, Vectors, (Pixels > 8 ? 8 : Pixels > 4 ? 4 : Pixels > 2 ? 2 : 1)>(x, pixel, block_stride, channels, taps, w, y, y_pixel, count, bias);
+    if (count > 0)
+      multiply_row<Arch, Vectors,
+                   (Pixels > 8   ? 8
+                    : Pixels > 4 ? 4
+                    : Pixels > 2 ? 2
+                                 : 1)>(x, pixel, block_stride, channels, taps, w, y, y_pixel, count, bias);
 }
 
 }  // namespace detail
@@ -82,14 +92,14 @@ struct output_grid {
 /// x covers what the outputs need: the input of local output i and tap t is local pixel i·stride + t·dilation.
 /// w: packed weights of x's first block in a convolution of `inputs` channels in all.
 /// scratch: floats for one row of outputs of one panel.
-template <class Arch>
-void convolve(patch const& x, patch const& y, output_grid const& grid, extent window, extent stride, extent dilation, float const* w,
-              int inputs, float const* bias, float* scratch) {
+template <class Arch> void convolve(patch const& x, patch const& y, output_grid const& grid, extent window,
+                                    extent stride, extent dilation, float const* w, int inputs, float const* bias,
+                                    float* scratch) {
   constexpr int width = width_of<Arch>, vectors = micro_tile_of<Arch>().vectors, panel = packed_weights<Arch>::panel;
   tap_offsets const taps{x, window, dilation};
-  bool const whole = y.lanes == layout::block;           // vectors never leave a row of pixels
+  bool const whole = y.lanes == layout::block;  // vectors never leave a row of pixels
   for (int k = 0; k < y.channels; k += panel, w += packed_weights<Arch>::panel_floats(inputs, taps.count)) {
-    bool const one = y.channels - k <= width;              // the second vector would be empty
+    bool const one = y.channels - k <= width;  // the second vector would be empty
     float const* const b = bias ? bias + k : nullptr;
     for (int z = 0; z < grid.count.depth; ++z)
       for (int r = 0; r < grid.count.height; ++r) {
@@ -97,7 +107,9 @@ void convolve(patch const& x, patch const& y, output_grid const& grid, extent wi
         std::ptrdiff_t const pixel = std::ptrdiff_t{x.lanes} * stride.width;
         int const yz = grid.first.depth + z * grid.step.depth, yy = grid.first.height + r * grid.step.height;
         std::ptrdiff_t y_pixel = std::ptrdiff_t{y.lanes} * grid.step.width;
-        auto const at_channel = [&](int c) { return y.at(c / layout::block, yz, yy, grid.first.width) + c % layout::block; };
+        auto const at_channel = [&](int c) {
+          return y.at(c / layout::block, yz, yy, grid.first.width) + c % layout::block;
+        };
         float* out[2] = {at_channel(k), one ? nullptr : at_channel(k + width)};
         if (!whole) {
           out[0] = scratch, out[1] = scratch + width, y_pixel = panel;
@@ -106,11 +118,16 @@ void convolve(patch const& x, patch const& y, output_grid const& grid, extent wi
               scratch[i * panel + c] = y.at(0, yz, yy, grid.first.width + i * grid.step.width)[k + c];
         }
         float* single[1] = {out[0]};
-        if (one) detail::multiply_row<Arch, 1>(in, pixel, x.block_stride, x.channels, taps, w, single, y_pixel, grid.count.width, b);
-        else detail::multiply_row<Arch, vectors>(in, pixel, x.block_stride, x.channels, taps, w, out, y_pixel, grid.count.width, b);
+        if (one)
+          detail::multiply_row<Arch, 1>(in, pixel, x.block_stride, x.channels, taps, w, single, y_pixel,
+                                        grid.count.width, b);
+        else
+          detail::multiply_row<Arch, vectors>(in, pixel, x.block_stride, x.channels, taps, w, out, y_pixel,
+                                              grid.count.width, b);
         if (!whole)
           for (int i = 0; i < grid.count.width; ++i)
-            for (int c = 0; c < y.channels - k && c < panel; ++c) y.at(0, yz, yy, grid.first.width + i * grid.step.width)[k + c] = scratch[i * panel + c];
+            for (int c = 0; c < y.channels - k && c < panel; ++c)
+              y.at(0, yz, yy, grid.first.width + i * grid.step.width)[k + c] = scratch[i * panel + c];
       }
   }
 }

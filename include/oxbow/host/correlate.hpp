@@ -25,8 +25,9 @@ namespace detail {
 /// Sums for Inputs channels of b and Vectors · width channels of a, over rows × width pixels, added to dw.
 /// a: one pointer per vector. dw: (input, panel).
 template <class Arch, int Inputs, int Vectors>
-[[gnu::noinline]] void correlate_rows(float const* const (&a)[Vectors], int a_pixel, std::ptrdiff_t a_row, float const* b, int b_pixel,
-                                      std::ptrdiff_t b_row, int rows, int width, float* dw) {
+[[gnu::noinline]] void correlate_rows(float const* const (&a)[Vectors], int a_pixel, std::ptrdiff_t a_row,
+                                      float const* b, int b_pixel, std::ptrdiff_t b_row, int rows, int width,
+                                      float* dw) {
   using v = vec<Arch>;
   constexpr int lanes = width_of<Arch>, panel = packed_weights<Arch>::panel;
   v sum[Inputs][Vectors];
@@ -62,7 +63,8 @@ void correlate_columns(float const* const (&a)[Vectors], int a_pixel, std::ptrdi
   for (; columns >= Inputs; columns -= Inputs, b += Inputs, dw += Inputs * packed_weights<Arch>::panel)
     correlate_rows<Arch, Inputs, Vectors>(a, a_pixel, a_row, b, b_pixel, b_row, rows, width, dw);
   if constexpr (Inputs > 1)
-    if (columns > 0) correlate_columns<Arch, Vectors, Inputs / 2>(a, a_pixel, a_row, b, b_pixel, b_row, rows, width, dw, columns);
+    if (columns > 0)
+      correlate_columns<Arch, Vectors, Inputs / 2>(a, a_pixel, a_row, b, b_pixel, b_row, rows, width, dw, columns);
 }
 
 }  // namespace detail
@@ -74,7 +76,8 @@ template <class Arch> class correlator {
  public:
   static constexpr int panel = packed_weights<Arch>::panel;
 
-  explicit correlator(correlation const& c) : c_{c}, panels_{packed_weights<Arch>::panels(c.rows)}, blocks_{layout::blocks(c.columns)} {
+  explicit correlator(correlation const& c)
+      : c_{c}, panels_{packed_weights<Arch>::panels(c.rows)}, blocks_{layout::blocks(c.columns)} {
     int const image_rows = c.a_size.depth * c.a_size.height;
     chunks_ = (pieces_wanted + panels_ * blocks_ - 1) / (panels_ * blocks_);
     if (chunks_ > image_rows) chunks_ = image_rows;
@@ -83,12 +86,16 @@ template <class Arch> class correlator {
   }
 
   /// Floats of memory shared by all threads, and of each thread.
-  std::int64_t shared_floats() const { return chunks_ == 1 ? 0 : std::int64_t{panels_} * blocks_ * chunks_ * piece_floats(); }
-  std::int64_t thread_floats() const { return piece_floats() + patch::floats(strip_, panel) + patch::floats(b_size(strip_), layout::block); }
+  std::int64_t shared_floats() const {
+    return chunks_ == 1 ? 0 : std::int64_t{panels_} * blocks_ * chunks_ * piece_floats();
+  }
+  std::int64_t thread_floats() const {
+    return piece_floats() + patch::floats(strip_, panel) + patch::floats(b_size(strip_), layout::block);
+  }
 
   /// gradient: (row, column, tap). Adds to it if `accumulate`.
-  template <class Scratch>
-  void run(thread_pool& pool, std::byte const* arena, float* shared, Scratch const& scratch, float* gradient, bool accumulate) const {
+  template <class Scratch> void run(thread_pool& pool, std::byte const* arena, float* shared, Scratch const& scratch,
+                                    float* gradient, bool accumulate) const {
     std::int64_t const pieces = std::int64_t{panels_} * blocks_;
     pool.run(pieces * chunks_, [&](int thread, std::int64_t i) {
       float* const memory = scratch(thread);
@@ -99,7 +106,8 @@ template <class Arch> class correlator {
     });
     if (chunks_ == 1) return;
     pool.run(pieces, [&](int, std::int64_t i) {
-      finish(static_cast<int>(i / blocks_), static_cast<int>(i % blocks_), shared + i * chunks_ * piece_floats(), gradient, accumulate);
+      finish(static_cast<int>(i / blocks_), static_cast<int>(i % blocks_), shared + i * chunks_ * piece_floats(),
+             gradient, accumulate);
     });
   }
 
@@ -109,14 +117,16 @@ template <class Arch> class correlator {
   std::int64_t piece_floats() const { return c_.window.volume() * layout::block * panel; }
   extent b_size(extent a) const {
     extent b;
-    for (int axis = 0; axis < 3; ++axis) b[axis] = (a[axis] - 1) * c_.stride[axis] + (c_.window[axis] - 1) * c_.dilation[axis] + 1;
+    for (int axis = 0; axis < 3; ++axis)
+      b[axis] = (a[axis] - 1) * c_.stride[axis] + (c_.window[axis] - 1) * c_.dilation[axis] + 1;
     return b;
   }
 
   void chunk(int panel_index, int block, int chunk_index, std::byte const* arena, float* dw, float* memory) const {
     std::memset(dw, 0, sizeof(float) * static_cast<std::size_t>(piece_floats()));
     int const rows = c_.a_size.depth * c_.a_size.height;
-    int const begin = static_cast<int>(std::int64_t{rows} * chunk_index / chunks_), end = static_cast<int>(std::int64_t{rows} * (chunk_index + 1) / chunks_);
+    int const begin = static_cast<int>(std::int64_t{rows} * chunk_index / chunks_),
+              end = static_cast<int>(std::int64_t{rows} * (chunk_index + 1) / chunks_);
     for (int row = begin; row < end;) {
       int const z = row / c_.a_size.height, y = row % c_.a_size.height;
       int height = strip_.height;
@@ -140,23 +150,27 @@ template <class Arch> class correlator {
     gather(a, c_.a, c_.a_count, arena, first_row);
     gather(b, c_.b, c_.b_count, arena, first_column);
     tap_offsets const taps{b, c_.window, c_.dilation};
-    std::ptrdiff_t const a_row = std::ptrdiff_t{where.size.width} * a.lanes, b_row = std::ptrdiff_t{there.size.width} * b.lanes * c_.stride.height;
+    std::ptrdiff_t const a_row = std::ptrdiff_t{where.size.width} * a.lanes,
+                         b_row = std::ptrdiff_t{there.size.width} * b.lanes * c_.stride.height;
     for (int t = 0; t < taps.count; ++t) {
       float* const to = dw + t * layout::block * panel;
-      float const* const from = b.data + taps.floats[t];
+      float const* const from = b.data + taps.floats[static_cast<std::size_t>(t)];
       if (rows <= width_of<Arch>) {
         float const* const one[1] = {a.data};
-        detail::correlate_columns<Arch, 1>(one, a.lanes, a_row, from, b.lanes * c_.stride.width, b_row, where.size.height, where.size.width, to, columns);
+        detail::correlate_columns<Arch, 1>(one, a.lanes, a_row, from, b.lanes * c_.stride.width, b_row,
+                                           where.size.height, where.size.width, to, columns);
       } else {
         int const second = width_of<Arch>;
         float const* const two[2] = {a.data, a.data + second / layout::block * a.block_stride + second % layout::block};
-        detail::correlate_columns<Arch, 2>(two, a.lanes, a_row, from, b.lanes * c_.stride.width, b_row, where.size.height, where.size.width, to, columns);
+        detail::correlate_columns<Arch, 2>(two, a.lanes, a_row, from, b.lanes * c_.stride.width, b_row,
+                                           where.size.height, where.size.width, to, columns);
       }
     }
   }
 
   void finish(int panel_index, int block, float const* sums, float* gradient, bool accumulate) const {
-    int const taps = static_cast<int>(c_.window.volume()), first_row = panel_index * panel, first_column = block * layout::block;
+    int const taps = static_cast<int>(c_.window.volume()), first_row = panel_index * panel,
+              first_column = block * layout::block;
     for (int k = 0; k < panel && first_row + k < c_.rows; ++k)
       for (int c = 0; c < layout::block && first_column + c < c_.columns; ++c) {
         float* const to = gradient + (std::int64_t{first_row + k} * c_.columns + first_column + c) * taps;

@@ -70,8 +70,18 @@ template <class Program, class Arch> class executor {
   /// watch(step) is called after each step.
   template <class Watch>
   void run(float* parameters, float* gradients, random_key key, float label_factor, bool accumulate, Watch&& watch) {
-    run_context const c{pool_, arena_.data(), parameters, gradients, t::parameters.items, packed_.floats(), scratch_.floats(), thread_floats_,
-                        shared_.floats(), key, label_factor, accumulate};
+    run_context const c{pool_,
+                        arena_.data(),
+                        parameters,
+                        gradients,
+                        t::parameters.items,
+                        packed_.floats(),
+                        scratch_.floats(),
+                        thread_floats_,
+                        shared_.floats(),
+                        key,
+                        label_factor,
+                        accumulate};
     for (int i = 0; i < t::steps; ++i) {
       if (repack_) pack(steps_[static_cast<std::size_t>(i)], parameters);
       runs_[static_cast<std::size_t>(i)](steps_[static_cast<std::size_t>(i)], c);
@@ -103,18 +113,21 @@ template <class Program, class Arch> class executor {
       bool const biased = o.kind == op_kind::convolve || o.kind == op_kind::up_convolve;
       float* const bias = packed_.floats() + s.biases[i];
       int const padded = packed_weights<Arch>::panels(u.outputs()) * packed_weights<Arch>::panel;
-      for (int k = 0; k < padded; ++k) bias[k] = biased && k < u.outputs() ? parameters[t::parameters.items[o.parameter + 1].offset + k] : 0.f;
+      for (int k = 0; k < padded; ++k)
+        bias[k] = biased && k < u.outputs() ? parameters[t::parameters.items[o.parameter + 1].offset + k] : 0.f;
       std::vector<float> factor;
       if (o.folded != none) fold(o, u.outputs(), parameters, factor, bias);
       pool_.run(packed_weights<Arch>::panels(u.outputs()), [&](int, std::int64_t panel) {
-        packed_weights<Arch>::pack_panel(parameters + t::parameters.items[o.parameter].offset, u, static_cast<int>(panel), factor.empty() ? nullptr : factor.data(),
+        packed_weights<Arch>::pack_panel(parameters + t::parameters.items[o.parameter].offset, u,
+                                         static_cast<int>(panel), factor.empty() ? nullptr : factor.data(),
                                          packed_.floats() + s.weights[i]);
       });
     }
   }
 
   /// A batch norm behind the convolution: y = (w·x + b − mean) · scale / √(variance + ε) + shift.
-  static void fold(instruction const& o, int outputs, float const* parameters, std::vector<float>& factor, float* bias) {
+  static void fold(instruction const& o, int outputs, float const* parameters, std::vector<float>& factor,
+                   float* bias) {
     auto const at = [&](int k) { return parameters + t::parameters.items[o.folded + k].offset; };
     factor.resize(static_cast<std::size_t>(outputs));
     for (int k = 0; k < outputs; ++k) {

@@ -16,7 +16,8 @@ struct run {
 };
 
 /// Copies one row of pixels: x in [0, width) of the patch shows x + shift of the row, if low ≤ that < high.
-inline void gather_row(float* to, int to_lanes, float const* row, int from_lanes, int count, int width, int first, operand const& o) {
+inline void gather_row(float* to, int to_lanes, float const* row, int from_lanes, int count, int width, int first,
+                       operand const& o) {
   if (o.mirrored) {
     for (int x = 0; x < width; ++x) {
       int const at = o.low.width + mirrored(first + x - o.low.width, o.high.width - o.low.width);
@@ -30,7 +31,8 @@ inline void gather_row(float* to, int to_lanes, float const* row, int from_lanes
   row += std::ptrdiff_t{first} * from_lanes;
   if (count == to_lanes && count == from_lanes) {
     std::memset(to, 0, sizeof(float) * static_cast<std::size_t>(begin * to_lanes));
-    std::memcpy(to + begin * to_lanes, row + std::ptrdiff_t{begin} * from_lanes, sizeof(float) * static_cast<std::size_t>((end - begin) * to_lanes));
+    std::memcpy(to + begin * to_lanes, row + std::ptrdiff_t{begin} * from_lanes,
+                sizeof(float) * static_cast<std::size_t>((end - begin) * to_lanes));
     std::memset(to + end * to_lanes, 0, sizeof(float) * static_cast<std::size_t>((width - end) * to_lanes));
     return;
   }
@@ -43,7 +45,7 @@ inline void gather_run(patch const& to, run const& r, std::byte const* arena) {
   operand const& o = *r.from;
   int const from_lanes = layout::lanes(o.channels);
   extent const n = to.where.size;
-  auto const seen = [&](int at, int low, int high) {   // the stored row for a coordinate, or −1
+  auto const seen = [&](int at, int low, int high) {  // the stored row for a coordinate, or −1
     if (at >= low && at < high) return at;
     return o.mirrored ? low + mirrored(at - low, high - low) : -1;
   };
@@ -53,18 +55,20 @@ inline void gather_run(patch const& to, run const& r, std::byte const* arena) {
       int const sz = seen(to.where.origin.depth + z + o.shift.depth, o.low.depth, o.high.depth);
       int const sy = seen(to.where.origin.height + y + o.shift.height, o.low.height, o.high.height);
       if (sz < 0 || sy < 0) {
-        for (int x = 0; x < n.width; ++x) std::memset(out + x * to.lanes, 0, sizeof(float) * static_cast<std::size_t>(r.count));
+        for (int x = 0; x < n.width; ++x)
+          std::memset(out + x * to.lanes, 0, sizeof(float) * static_cast<std::size_t>(r.count));
         continue;
       }
       std::int64_t const pixel = (std::int64_t{r.from_block} * o.size.depth + sz) * o.size.height + sy;
-      auto const* row = reinterpret_cast<float const*>(arena + o.offset) + pixel * o.size.width * from_lanes + r.from_lane;
+      auto const* row =
+          reinterpret_cast<float const*>(arena + o.offset) + pixel * o.size.width * from_lanes + r.from_lane;
       gather_row(out, to.lanes, row, from_lanes, r.count, n.width, to.where.origin.width + o.shift.width, o);
     }
 }
 
 /// Calls f(run) for each run that a patch of the channels [first, first + to.channels) of joined operands is made of.
 template <class F> void for_each_run(patch const& to, operand const* operands, int count, int first, F&& f) {
-  int begin = 0;                                       // of the operand, among the joined channels
+  int begin = 0;  // of the operand, among the joined channels
   for (int i = 0; i < count; begin += operands[i].count, ++i) {
     operand const& o = operands[i];
     int c = first > begin ? first : begin;
@@ -97,7 +101,8 @@ inline void store(patch const& from, operand const& o, std::byte* arena) {
   for (int b = 0; b < from.blocks(); ++b)
     for (int z = common.origin.depth; z < common.end(0); ++z)
       for (int y = common.origin.height; y < common.end(1); ++y) {
-        float const* in = from.at(b, z - from.where.origin.depth, y - from.where.origin.height, common.origin.width - from.where.origin.width);
+        float const* in = from.at(b, z - from.where.origin.depth, y - from.where.origin.height,
+                                  common.origin.width - from.where.origin.width);
         float* out = base + (b * o.size.volume() + o.size.index(z, y, common.origin.width)) * lanes;
         if (lanes == from.lanes) {
           std::memcpy(out, in, sizeof(float) * static_cast<std::size_t>(common.size.width * lanes));

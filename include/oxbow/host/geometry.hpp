@@ -63,11 +63,12 @@ constexpr box divided(box b, extent factor) {
 /// How the anchor's output is cut into tiles.
 struct tiling {
   extent tile{}, count{};
-  int input_channels = 0;       ///< of a convolution, gathered at a time
+  int input_channels = 0;  ///< of a convolution, gathered at a time
 
   constexpr std::int64_t tiles() const { return count.volume(); }
   constexpr box at(std::int64_t i, extent size) const {
-    int const x = static_cast<int>(i % count.width), y = static_cast<int>(i / count.width % count.height), z = static_cast<int>(i / count.width / count.height);
+    int const x = static_cast<int>(i % count.width), y = static_cast<int>(i / count.width % count.height),
+              z = static_cast<int>(i / count.width / count.height);
     box b{{z * tile.depth, y * tile.height, x * tile.width}, tile};
     for (int a = 0; a < 3; ++a)
       if (b.end(a) > size[a]) b.size[a] = size[a] - b.origin[a];
@@ -97,14 +98,15 @@ template <class Arch> constexpr tiling tile_step(instruction const& anchor, exte
   if (convolves) {
     pixels = input_floats / (layout::blocks(anchor.in_channels) * layout::lanes(anchor.in_channels));
     pixels = pixels < output_pixels ? output_pixels : pixels > most_output_pixels ? most_output_pixels : pixels;
-    int const other = 4 * plain_floats / anchor.out_channels;           // the output is not to outgrow the cache by far
+    int const other = 4 * plain_floats / anchor.out_channels;  // the output is not to outgrow the cache by far
     if (pixels > other) pixels = other < output_pixels ? output_pixels : other;
   }
   pixels /= unit.depth;
   int group = unit.width;
   while (convolves && group % micro_tile_of<Arch>().pixels != 0) group += unit.width;
   int const widest = size.width <= 72 ? size.width : 60;
-  t.tile.width = size.width <= 72 ? (size.width + unit.width - 1) / unit.width * unit.width : even_part(size.width, widest, group);
+  t.tile.width =
+      size.width <= 72 ? (size.width + unit.width - 1) / unit.width * unit.width : even_part(size.width, widest, group);
   t.tile.height = even_part(size.height, pixels / t.tile.width, unit.height);
   if (convolves && is_convolution(anchor.kind)) {
     box const in = input_box(convolution_of(anchor), {{0, 0, 0}, t.tile});

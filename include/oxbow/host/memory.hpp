@@ -19,7 +19,7 @@ class memory {
     std::size_t align;
     release() : align{64} {}
     explicit release(std::size_t a) : align{a} {}
-    void operator()(std::byte* p) const { ::operator delete(p, std::align_val_t{align}); }
+    void operator()(std::byte* p) const { ::operator delete (p, std::align_val_t{align}); }
   };
 
  public:
@@ -28,13 +28,13 @@ class memory {
   explicit memory(std::int64_t bytes, char const* what) : bytes_{bytes} {
     if (bytes <= 0) return;
     std::size_t const align = bytes >= large ? large : 64;
-    void* const p = ::operator new(static_cast<std::size_t>(bytes), std::align_val_t{align}, std::nothrow);
+    void* const p = ::operator new (static_cast<std::size_t>(bytes), std::align_val_t{align}, std::nothrow);
     if (p == nullptr)
       throw std::runtime_error("no memory for the " + std::string{what} + ": " + std::to_string(bytes / 1'000'000) +
                                " MB were asked for. Use a smaller tile, fewer channels or fewer threads.");
     data_ = std::unique_ptr<std::byte, release>{static_cast<std::byte*>(p), release{align}};
 #if defined(__linux__)
-    if (bytes >= large) ::madvise(p, static_cast<std::size_t>(bytes), MADV_HUGEPAGE);   // a hint: fewer page faults
+    if (bytes >= large) ::madvise(p, static_cast<std::size_t>(bytes), MADV_HUGEPAGE);  // a hint: fewer page faults
 #endif
   }
   std::byte* data() const { return data_.get(); }

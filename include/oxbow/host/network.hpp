@@ -29,8 +29,9 @@ struct seed {
 
 /// One tensor of a network's parameters: what files and initial values need to know about it.
 struct network_tensor {
-  std::string name;                    ///< level1.encode.conv1.weight
-  std::vector<std::int64_t> shape;     ///< (out, in, height, width) for a convolution, with depth in 3-D; (in, out, …) for an up-convolution
+  std::string name;  ///< level1.encode.conv1.weight
+  std::vector<std::int64_t>
+      shape;  ///< (out, in, height, width) for a convolution, with depth in 3-D; (in, out, …) for an up-convolution
   std::span<float> data;
   std::int64_t offset = 0, count = 0;  ///< elements, in the arena
   std::int64_t fan_in = 0;             ///< inputs that one output sums up; 0 for all but weights
@@ -47,7 +48,8 @@ template <class Model> class network<Model, host> {
  public:
   using model_type = Model;
 
-  explicit network(host where = {}, seed s = {}) : pool_{where.threads}, parameters_(static_cast<std::size_t>(Model::forward.parameter_count)) {
+  explicit network(host where = {}, seed s = {})
+      : pool_{where.threads}, parameters_(static_cast<std::size_t>(Model::forward.parameter_count)) {
     he_initialise(*this, s.value);
   }
 
@@ -68,8 +70,11 @@ template <class Model> class network<Model, host> {
     std::vector<network_tensor> list;
     for (auto const& p : Model::forward.parameters) {
       bool const weight = p.is == role::weight;
-      network_tensor t{parameter_name(Model::forward, p), {p.rows}, parameters().subspan(static_cast<std::size_t>(p.offset), static_cast<std::size_t>(p.count())),
-                       p.offset, p.count()};
+      network_tensor t{parameter_name(Model::forward, p),
+                       {p.rows},
+                       parameters().subspan(static_cast<std::size_t>(p.offset), static_cast<std::size_t>(p.count())),
+                       p.offset,
+                       p.count()};
       if (weight) {
         t.shape.push_back(p.columns);
         for (int a = Model::first_axis; a < 3; ++a) t.shape.push_back(p.window[a]);
@@ -98,8 +103,8 @@ template <class Model> class network<Model, host> {
 
   /// The loss of one tile, mean over labelled pixels of weight × cross-entropy, and its gradients. labels and
   /// weights are as large as Model::output; empty weights are all one. accumulate: add to the gradients.
-  double loss_and_gradients(image_view<float const> tile, image_view<std::uint8_t const> labels, image_view<float const> weights, random_key key,
-                            bool accumulate) {
+  double loss_and_gradients(image_view<float const> tile, image_view<std::uint8_t const> labels,
+                            image_view<float const> weights, random_key key, bool accumulate) {
     require("the tile", tile.size, tile.channels, Model::tile, Model::input_channels);
     require("the labels", labels.size, labels.channels, Model::output, 1);
     if (weights.data != nullptr) require("the weights", weights.size, weights.channels, Model::output, 1);
@@ -116,7 +121,7 @@ template <class Model> class network<Model, host> {
     else std::fill_n(w, labels.count(), 1.f);
     float const factor = labelled > 0 ? 1.f / static_cast<float>(labelled) : 0.f;
     training_->run(parameters_.data(), gradients_.data(), key, factor, accumulate, [](int) {});
-    if (Model::forward.parameter_count != Model::forward.trained_count) stale_ = true;   // running statistics have moved
+    if (Model::forward.parameter_count != Model::forward.trained_count) stale_ = true;  // running statistics have moved
     auto const* const loss = reinterpret_cast<float const*>(arena + training_executor::output().offset);
     double sum = 0;
     for (std::int64_t i = 0; i < labels.count(); ++i) sum += loss[i];
@@ -138,14 +143,16 @@ template <class Model> class network<Model, host> {
   /// An up-convolution's window is its stride: each output sums over the inputs once.
   static std::int64_t fan_in(parameter const& p) {
     for (auto const& o : Model::forward.ops)
-      if (o.kind == op_kind::up_convolve && o.parameter != none && &Model::forward.parameters[o.parameter] == &p) return p.rows;
+      if (o.kind == op_kind::up_convolve && o.parameter != none && &Model::forward.parameters[o.parameter] == &p)
+        return p.rows;
     return p.columns * p.window.volume();
   }
 
   static void require(char const* what, extent size, int channels, extent wanted, int wanted_channels) {
     if (size == wanted && channels == wanted_channels) return;
-    throw std::invalid_argument(std::string{what} + " must be " + size_text(wanted) + " with " + std::to_string(wanted_channels) + " channel(s), and is " +
-                                size_text(size) + " with " + std::to_string(channels) + ". Use predict() for images of another size.");
+    throw std::invalid_argument(std::string{what} + " must be " + size_text(wanted) + " with " +
+                                std::to_string(wanted_channels) + " channel(s), and is " + size_text(size) + " with " +
+                                std::to_string(channels) + ". Use predict() for images of another size.");
   }
 
   static std::int64_t count_labels(image_view<std::uint8_t const> labels) {
@@ -154,8 +161,9 @@ template <class Model> class network<Model, host> {
       int const label = labels.data[i];
       if (label == ignored) continue;
       if (label >= Model::classes)
-        throw std::invalid_argument("the label at " + place_text(labels.size, i) + " is " + std::to_string(label) + ", but the network has " +
-                                    std::to_string(Model::classes) + " classes. Map the labels, or mark the pixel as ignored (255).");
+        throw std::invalid_argument("the label at " + place_text(labels.size, i) + " is " + std::to_string(label) +
+                                    ", but the network has " + std::to_string(Model::classes) +
+                                    " classes. Map the labels, or mark the pixel as ignored (255).");
       ++n;
     }
     return n;
@@ -172,11 +180,13 @@ template <class Model> class network<Model, host> {
   }
   static void write(std::byte* arena, operand const& o, image_view<float const> from) {
     auto* const to = reinterpret_cast<float*>(arena + o.offset);
-    for_each_lane(o, [&](std::int64_t there, std::int64_t here, int n) { std::copy_n(from.data + here, n, to + there); });
+    for_each_lane(o,
+                  [&](std::int64_t there, std::int64_t here, int n) { std::copy_n(from.data + here, n, to + there); });
   }
   static void read(std::byte const* arena, operand const& o, image_view<float> to) {
     auto const* const from = reinterpret_cast<float const*>(arena + o.offset);
-    for_each_lane(o, [&](std::int64_t there, std::int64_t here, int n) { std::copy_n(from + there, n, to.data + here); });
+    for_each_lane(o,
+                  [&](std::int64_t there, std::int64_t here, int n) { std::copy_n(from + there, n, to.data + here); });
   }
 
   on_host::thread_pool pool_;

@@ -14,7 +14,7 @@ struct weight_use {
   extent window{};
   bool rows_are_outputs = true;
   bool flipped = false;
-  bool by_tap = false;              ///< one 1×1 convolution per tap, as in an up-convolution
+  bool by_tap = false;  ///< one 1×1 convolution per tap, as in an up-convolution
 
   constexpr int outputs() const { return rows_are_outputs ? rows : columns; }
   constexpr int inputs() const { return rows_are_outputs ? columns : rows; }
@@ -28,7 +28,9 @@ template <class Arch> struct packed_weights {
 
   static constexpr int panels(int outputs) { return (outputs + panel - 1) / panel; }
   static constexpr std::int64_t panel_floats(int inputs, int taps) { return std::int64_t{inputs} * taps * panel; }
-  static constexpr std::int64_t floats(weight_use const& u) { return panels(u.outputs()) * panel_floats(u.inputs(), u.taps()); }
+  static constexpr std::int64_t floats(weight_use const& u) {
+    return panels(u.outputs()) * panel_floats(u.inputs(), u.taps());
+  }
 
   /// Where the weights of one panel and one block of inputs begin.
   static constexpr std::int64_t offset(int panel_index, int inputs, int block, int taps) {
@@ -43,7 +45,8 @@ template <class Arch> struct packed_weights {
     int const slices = u.by_tap ? taps : 1, taps_each = u.by_tap ? 1 : taps;
     int const first = panel_index * panel, count = outputs - first < panel ? outputs - first : panel;
     for (int slice = 0; slice < slices; ++slice) {
-      float* to = out + slice * (panels(outputs) * panel_floats(inputs, 1)) + panel_index * panel_floats(inputs, taps_each);
+      float* to =
+          out + slice * (panels(outputs) * panel_floats(inputs, 1)) + panel_index * panel_floats(inputs, taps_each);
       for (int block = 0; block < inputs; block += layout::block)
         for (int t = 0; t < taps_each; ++t)
           for (int c = block; c < inputs && c < block + layout::block; ++c, to += panel) {

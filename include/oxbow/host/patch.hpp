@@ -29,10 +29,10 @@ constexpr box intersection(box const& a, box const& b) {
 /// lanes of the last block beyond the channels hold nothing that anybody may read.
 struct patch {
   float* data = nullptr;
-  box where{};                     ///< pixels, in the coordinates of the value
+  box where{};  ///< pixels, in the coordinates of the value
   int channels = 0;
-  int lanes = 0;                   ///< floats from one pixel to the next
-  std::ptrdiff_t block_stride = 0; ///< floats from one block to the next
+  int lanes = 0;                    ///< floats from one pixel to the next
+  std::ptrdiff_t block_stride = 0;  ///< floats from one block to the next
 
   static patch over(float* data, box where, int channels) {
     int const lanes = layout::lanes(channels);
@@ -50,7 +50,9 @@ struct patch {
   /// Floats of a block: pixels × lanes.
   std::int64_t block_floats() const { return where.size.volume() * lanes; }
   /// The pixel at local (z, y, x), counted from the box's origin.
-  float* at(int block, int z, int y, int x) const { return data + block * block_stride + where.size.index(z, y, x) * lanes; }
+  float* at(int block, int z, int y, int x) const {
+    return data + block * block_stride + where.size.index(z, y, x) * lanes;
+  }
 
   /// Some of its channels, from a whole block on.
   patch slice(int first_channel, int count) const {

@@ -1,30 +1,49 @@
 // Poolings of patches and their gradients. The stride of a pooling is its window.
 #pragma once
+#include <cstring>
+
 #include <oxbow/host/axis_sums.hpp>
 #include <oxbow/lower/plan.hpp>
 
 namespace oxbow::on_host {
 namespace detail {
 
+/// Four places of two bits each, by the byte that holds them.
+inline constexpr auto places_of_byte = [] {
+  struct {
+    float of[256][4];
+  } table{};
+  for (int byte = 0; byte < 256; ++byte)
+    for (int i = 0; i < 4; ++i) table.of[byte][i] = static_cast<float>(byte >> 2 * i & 3);
+  return table;
+}();
+
 /// The places of the maxima of one pixel of one block, as they are stored: bits per lane, the little end first.
+/// place: readable up to a whole block; lanes that are not there are zero
 inline void pack_places(std::byte* out, float const* place, int lanes, int bits) {
-  if (bits == 8) {
+  if (bits == 2) {
+    for (int i = 0; i < lanes; i += 4)
+      *out++ =
+          static_cast<std::byte>(static_cast<int>(place[i] + 4 * place[i + 1] + 16 * place[i + 2] + 64 * place[i + 3]));
+  } else if (bits == 4) {
+    for (int i = 0; i < lanes; i += 2) *out++ = static_cast<std::byte>(static_cast<int>(place[i] + 16 * place[i + 1]));
+  } else {
     for (int i = 0; i < lanes; ++i) out[i] = static_cast<std::byte>(static_cast<int>(place[i]));
-    return;
   }
-  std::uint64_t word = 0;
-  for (int i = 0; i < lanes; ++i) word |= static_cast<std::uint64_t>(static_cast<int>(place[i])) << i * bits;
-  for (int i = 0; i < lanes * bits; i += 8) *out++ = static_cast<std::byte>(word >> i & 255);
 }
-inline void unpack_places(std::byte const* in, std::int32_t* place, int lanes, int bits) {
-  if (bits == 8) {
-    for (int i = 0; i < lanes; ++i) place[i] = static_cast<std::int32_t>(in[i]);
-    return;
+/// place: writable up to a whole block
+inline void unpack_places(std::byte const* in, float* place, int lanes, int bits) {
+  if (bits == 2) {
+    for (int i = 0; i < lanes; i += 4)
+      std::memcpy(place + i, places_of_byte.of[static_cast<int>(*in++)], 4 * sizeof(float));
+  } else if (bits == 4) {
+    for (int i = 0; i < lanes; i += 2) {
+      int const both = static_cast<int>(*in++);
+      place[i] = static_cast<float>(both & 15), place[i + 1] = static_cast<float>(both >> 4);
+    }
+  } else {
+    for (int i = 0; i < lanes; ++i) place[i] = static_cast<float>(in[i]);
   }
-  std::uint64_t word = 0;
-  for (int i = 0; i < lanes * bits; i += 8) word |= static_cast<std::uint64_t>(*in++) << i;
-  for (int i = 0; i < lanes; ++i)
-    place[i] = static_cast<std::int32_t>(word >> i * bits & ((std::uint64_t{1} << bits) - 1));
 }
 /// Where the places of a block's pixel (z, y, x) are stored.
 inline std::int64_t place_offset(operand const& o, int block, int z, int y, int x) {
@@ -67,12 +86,12 @@ void max_pixel(float const* in, std::ptrdiff_t const* taps, int count, int lanes
 }
 
 /// out = d where place is tap, else zero.
-inline void pick(float* out, float const* d, std::int32_t const* place, std::int32_t tap, int lanes) {
-  if (lanes == layout::block) {  // a constant length, for the compiler's vectors
-    for (int i = 0; i < layout::block; ++i) out[i] = place[i] == tap ? d[i] : 0.f;
-  } else {
-    for (int i = 0; i < lanes; ++i) out[i] = place[i] == tap ? d[i] : 0.f;
-  }
+template <class Arch> void pick(float* out, float const* d, float const* place, float tap, int lanes) {
+  using v = vec<Arch>;
+  int i = 0;
+  for (; i + width_of<Arch> <= lanes; i += width_of<Arch>)
+    xsimd::select(v::load_unaligned(place + i) == v(tap), v::load_unaligned(d + i), v(0.f)).store_unaligned(out + i);
+  for (; i < lanes; ++i) out[i] = place[i] == tap ? d[i] : 0.f;
 }
 
 /// The mean of a window, along one axis, and its gradient.
@@ -108,7 +127,7 @@ void max_pool(patch const& x, patch const& y, extent window, operand const* plac
         float const* in = x.at(b, z * window.depth, r * window.height, 0);
         float* out = y.at(b, z, r, 0);
         for (int i = 0; i < n.width; ++i, in += window.width * x.lanes, out += y.lanes) {
-          alignas(64) float at[layout::block];
+          alignas(64) float at[layout::block] = {};
           detail::max_pixel<Arch>(in, taps.data(), count, lanes, out, at);
           int const pz = y.where.origin.depth + z, py = y.where.origin.height + r, px = y.where.origin.width + i;
           if (place != nullptr && place->size.contains(pz, py, px))
@@ -122,8 +141,8 @@ void max_pool(patch const& x, patch const& y, extent window, operand const* plac
 ///
 /// shapes  dx: any box; dy covers the windows of the pooled image that touch it
 /// cost    writes dx once; dy and the places are read once for each row of the window
-inline void max_pool_grad(patch const& dy, operand const& place, std::byte const* arena, patch const& dx,
-                          extent window) {
+template <class Arch = native>
+void max_pool_grad(patch const& dy, operand const& place, std::byte const* arena, patch const& dx, extent window) {
   int const lanes = layout::lanes(dx.channels), bits = static_cast<int>(place.type);
   box const& at = dx.where;
   for (int b = 0; b < dx.blocks(); ++b)
@@ -141,12 +160,12 @@ inline void max_pool_grad(patch const& dy, operand const& place, std::byte const
             out += dx.lanes, ++x;
             continue;
           }
-          std::int32_t held[layout::block];
+          alignas(64) float held[layout::block];
           detail::unpack_places(arena + detail::place_offset(place, b, qz, qy, qx), held, lanes, bits);
           float const* const d =
               dy.at(b, qz - dy.where.origin.depth, qy - dy.where.origin.height, qx - dy.where.origin.width);
           for (int t = px % window.width; t < window.width && x < at.size.width; ++t, ++x, out += dx.lanes)
-            detail::pick(out, d, held, row + t, lanes);
+            detail::pick<Arch>(out, d, held, static_cast<float>(row + t), lanes);
         }
       }
 }

@@ -11,7 +11,8 @@ constexpr extent tile_unit(instruction const* ops, int count, int anchor) {
   extent unit;
   for (int i = 0; i < count; ++i) {
     op_kind const k = ops[i].kind;
-    bool const needs = (is_pooling(k) && i != anchor) || (i == anchor && (k == op_kind::up_convolve || is_pooling_grad(k)));
+    bool const needs =
+        (is_pooling(k) && i != anchor) || (i == anchor && (k == op_kind::up_convolve || is_pooling_grad(k)));
     for (int a = 0; a < 3 && needs; ++a)
       if (unit[a] % ops[i].window[a] != 0) unit[a] *= ops[i].window[a];
   }
@@ -23,9 +24,14 @@ inline weight_use weights_of(instruction const& i, parameter const* table) {
   parameter const& p = table[i.parameter];
   weight_use u{p.rows, p.columns, p.window};
   switch (i.kind) {
-    case op_kind::convolve_grad: u.rows_are_outputs = false, u.flipped = true; break;
-    case op_kind::up_convolve: u.rows_are_outputs = false, u.by_tap = true; break;
-    default: break;      // convolve: (out, in); up_convolve_grad: (in, out), and its output is the input
+    case op_kind::convolve_grad:
+      u.rows_are_outputs = false, u.flipped = true;
+      break;
+    case op_kind::up_convolve:
+      u.rows_are_outputs = false, u.by_tap = true;
+      break;
+    default:
+      break;  // convolve: (out, in); up_convolve_grad: (in, out), and its output is the input
   }
   return u;
 }
@@ -70,8 +76,14 @@ template <form Form, class Arch> struct step_kernel {
     instruction const& i = s.instructions[Form.anchor];
     bool const up = i.kind == op_kind::up_convolve_grad_weight;
     source const &dy = i.in[0], &x = i.in[1], &a = up ? x : dy, &b = up ? dy : x;
-    correlation c{.window = i.window, .stride = i.stride, .dilation = up ? extent{} : i.dilation, .border = up ? extent{0, 0, 0} : i.border,
-                  .a = s.operands + a.first, .a_count = a.count, .b = s.operands + b.first, .b_count = b.count};
+    correlation c{.window = i.window,
+                  .stride = i.stride,
+                  .dilation = up ? extent{} : i.dilation,
+                  .border = up ? extent{0, 0, 0} : i.border,
+                  .a = s.operands + a.first,
+                  .a_count = a.count,
+                  .b = s.operands + b.first,
+                  .b_count = b.count};
     for (int n = 0; n < a.count; ++n) c.rows += c.a[n].count;
     for (int n = 0; n < b.count; ++n) c.columns += c.b[n].count;
     for (int axis = 0; axis < 3; ++axis) c.a_size[axis] = up ? i.in_size[axis] / i.stride[axis] : i.in_size[axis];
@@ -84,14 +96,17 @@ template <form Form, class Arch> struct step_kernel {
       operand const* const in = s.operands + i.in[0].first;
       if (i.kind == op_kind::convolve_grad_weight || i.kind == op_kind::up_convolve_grad_weight) {
         if constexpr (anchor == op_kind::convolve_grad_weight || anchor == op_kind::up_convolve_grad_weight)
-          correlator<Arch>{correlation_of(s)}.run(c.pool, c.arena, c.shared, [&](int t) { return c.scratch_of(t); },
-                                                  c.gradients + c.table[i.parameter].offset, c.accumulate);
+          correlator<Arch>{correlation_of(s)}.run(
+              c.pool, c.arena, c.shared, [&](int t) { return c.scratch_of(t); },
+              c.gradients + c.table[i.parameter].offset, c.accumulate);
       } else if (i.kind == op_kind::bias_grad) {
-        bias_grad(c.pool, in, i.in[0].count, c.arena, i.in_size, i.in_channels, c.gradients + c.table[i.parameter].offset, c.accumulate);
+        bias_grad(c.pool, in, i.in[0].count, c.arena, i.in_size, i.in_channels,
+                  c.gradients + c.table[i.parameter].offset, c.accumulate);
       } else if (i.kind == op_kind::norm_statistics) {
         float* const out = at(s, i.out[0], c);
         norm_statistics(c.pool, in, i.in[0].count, c.arena, i.in_size, i.in_channels, i.groups, out,
-                        i.running ? c.parameter_at(i.parameter + 2) : nullptr, i.running ? c.parameter_at(i.parameter + 3) : nullptr);
+                        i.running ? c.parameter_at(i.parameter + 2) : nullptr,
+                        i.running ? c.parameter_at(i.parameter + 3) : nullptr);
       } else {
         float* const sums = at(s, i.out[0], c);
         operand const* const x = s.operands + i.in[1].first;

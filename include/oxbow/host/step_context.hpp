@@ -13,16 +13,16 @@ namespace oxbow::on_host {
 struct run_context {
   thread_pool& pool;
   std::byte* arena;
-  float* parameters;                  ///< running statistics are written
-  float* gradients;                   ///< null in a program that does not learn
-  parameter const* table;             ///< of the parameters' tensors
-  float const* packed;                ///< weights and biases as the steps want them
-  float* scratch;                     ///< of all threads
-  std::int64_t thread_floats;         ///< scratch of each
-  float* shared;                      ///< scratch of reductions
+  float* parameters;           ///< running statistics are written
+  float* gradients;            ///< null in a program that does not learn
+  parameter const* table;      ///< of the parameters' tensors
+  float const* packed;         ///< weights and biases as the steps want them
+  float* scratch;              ///< of all threads
+  std::int64_t thread_floats;  ///< scratch of each
+  float* shared;               ///< scratch of reductions
   random_key key{};
-  float label_factor = 0;             ///< 1 / labelled pixels
-  bool accumulate = false;            ///< gradients are added to what is there
+  float label_factor = 0;   ///< 1 / labelled pixels
+  bool accumulate = false;  ///< gradients are added to what is there
 
   float* scratch_of(int thread) const { return scratch + thread * thread_floats; }
   float* parameter_at(int tensor) const { return parameters + table[tensor].offset; }
@@ -36,7 +36,7 @@ struct prepared_step {
   instruction const* instructions = nullptr;
   operand const* operands = nullptr;
   tiling tiles{};
-  std::int64_t weights[most_ops]{};   ///< floats, in the packed memory, of each convolution
+  std::int64_t weights[most_ops]{};  ///< floats, in the packed memory, of each convolution
   std::int64_t biases[most_ops]{};
   std::int64_t thread_floats = 0, shared_floats = 0;
 };

@@ -20,8 +20,7 @@ class thread_pool {
   explicit thread_pool(int threads = 0) {
     if (threads <= 0) threads = static_cast<int>(std::thread::hardware_concurrency());
     if (threads <= 0) threads = 1;
-    for (int t = 1; t < threads; ++t)
-      workers_.emplace_back([this, t] { work(t); });
+    for (int t = 1; t < threads; ++t) workers_.emplace_back([this, t] { work(t); });
   }
   ~thread_pool() {
     {
@@ -48,7 +47,9 @@ class thread_pool {
     std::lock_guard const one_caller{caller_};
     {
       std::lock_guard const lock{mutex_};
-      call_ = [](void* context, int thread, std::int64_t piece) { (*static_cast<std::remove_reference_t<F>*>(context))(thread, piece); };
+      call_ = [](void* context, int thread, std::int64_t piece) {
+        (*static_cast<std::remove_reference_t<F>*>(context))(thread, piece);
+      };
       context_ = const_cast<void*>(static_cast<void const*>(&f));
       pieces_ = pieces;
       next_ = 0;

@@ -17,12 +17,14 @@ namespace oxbow::on_host {
 /// only the scratch is laid out, to learn how much of it there must be.
 template <form Form, class Arch> class tile_program {
  public:
-  tile_program(prepared_step const& s, run_context const* c, float* scratch) : s_{s}, c_{c}, next_{scratch}, begin_{scratch} {}
+  tile_program(prepared_step const& s, run_context const* c, float* scratch)
+      : s_{s}, c_{c}, next_{scratch}, begin_{scratch} {}
 
   void run(box tile) {
     box_[Form.anchor] = tile;
     prologue_boxes();
-    [&]<int... I>(std::integer_sequence<int, I...>) { (op<I>(), ...); }(std::make_integer_sequence<int, Form.count>{});
+    [&]<int... I>(std::integer_sequence<int, I...>) { (op<I>(), ...); }
+    (std::make_integer_sequence<int, Form.count>{});
   }
   /// Floats of scratch that have been laid out.
   std::int64_t used() const { return next_ - begin_; }
@@ -65,7 +67,8 @@ template <form Form, class Arch> class tile_program {
     if (!measuring())
       for (int b = 0; b < x.blocks(); ++b)
         for (std::int64_t p = 0; p < x.where.size.volume(); ++p)
-          for (int c = 0; c < x.channels_in(b); ++c) copy.data[b * copy.block_stride + p * copy.lanes + c] = x.data[b * x.block_stride + p * x.lanes + c];
+          for (int c = 0; c < x.channels_in(b); ++c)
+            copy.data[b * copy.block_stride + p * copy.lanes + c] = x.data[b * x.block_stride + p * x.lanes + c];
     return copy;
   }
   /// Does an op after i read what m made, or a part of it?
@@ -107,15 +110,12 @@ template <form Form, class Arch> class tile_program {
     instruction const& o = at(I);
     patch y = take(box_[I], o.out_channels);
     if (!measuring()) {
-      operand seen[16];
-      int const count = o.in[0].count + (o.kind == op_kind::join ? o.in[1].count : 0);
-      for (int n = 0; n < count; ++n) {
-        seen[n] = s_.operands[o.in[0].first + n];
-        seen[n].mirrored = seen[n].mirrored || o.kind == op_kind::mirror;
-      }
+            int const count = o.in[0].count + (o.kind == op_kind::join ? o.in[1].count : 0);
+      std::vector<operand> seen(s_.operands + o.in[0].first, s_.operands + o.in[0].first + count);
+      for (operand& from : seen) from.mirrored = from.mirrored || o.kind == op_kind::mirror;
       int const sign = o.kind == op_kind::crop ? 1 : o.kind == op_kind::pad_zero || o.kind == op_kind::mirror ? -1 : 0;
       for (int a = 0; a < 3; ++a) y.where.origin[a] += sign * o.border[a];
-      gather(y, seen, count, c_->arena, o.kind == op_kind::slice ? o.channel : 0);
+      gather(y, seen.data(), count, c_->arena, o.kind == op_kind::slice ? o.channel : 0);
       y.where = box_[I];
     }
     finish(I, y);
@@ -137,7 +137,8 @@ template <form Form, class Arch> class tile_program {
     patch const y = take(whole.where, count);
     if (!measuring())
       for (int c = 0; c < count; ++c) {
-        float const* const from = whole.data + (first + c) / layout::block * whole.block_stride + (first + c) % layout::block;
+        float const* const from =
+            whole.data + (first + c) / layout::block * whole.block_stride + (first + c) % layout::block;
         float* const to = y.data + c / layout::block * y.block_stride + c % layout::block;
         for (std::int64_t p = 0; p < whole.where.size.volume(); ++p) to[p * y.lanes] = from[p * whole.lanes];
       }
@@ -147,7 +148,7 @@ template <form Form, class Arch> class tile_program {
   template <int I> void convolve_op() {
     instruction const& o = at(I);
     convolution const c = convolution_of(o);
-    bool const follows = o.in[0].made != none && !is_anchor(I);          // a head: its tile is that of its input
+    bool const follows = o.in[0].made != none && !is_anchor(I);  // a head: its tile is that of its input
     box const out = follows ? made_[o.in[0].made].where : box_[I];
     patch const y = take(out, o.out_channels);
     float* const row = take({{0, 0, 0}, {1, 1, out.size.width}}, 2 * layout::block).data;
@@ -158,10 +159,13 @@ template <form Form, class Arch> class tile_program {
     if (!measuring() && !(within == out)) zero(y);
     box const needed = input_box(c, within);
     if (o.in[0].made != none) {
-      patch x = made_[o.in[0].made];                   // it may reach farther than what is needed of it
-      x.data += x.where.size.index(needed.origin.depth - x.where.origin.depth, needed.origin.height - x.where.origin.height,
-                                   needed.origin.width - x.where.origin.width) * x.lanes;
-      if (!measuring()) convolve<Arch>(x, y, grid, c.window, c.stride, c.dilation, weights(I), o.in_channels, bias(I), row);
+      patch x = made_[o.in[0].made];  // it may reach farther than what is needed of it
+      x.data +=
+          x.where.size.index(needed.origin.depth - x.where.origin.depth, needed.origin.height - x.where.origin.height,
+                             needed.origin.width - x.where.origin.width) *
+          x.lanes;
+      if (!measuring())
+        convolve<Arch>(x, y, grid, c.window, c.stride, c.dilation, weights(I), o.in_channels, bias(I), row);
     } else {
       float* const mark = next_;
       int const chunk = is_anchor(I) ? s_.tiles.input_channels : o.in_channels;
@@ -171,7 +175,8 @@ template <form Form, class Arch> class tile_program {
         patch const x = spread_input(I, c, needed, first, count);
         if (measuring()) break;
         int const taps = static_cast<int>(c.window.volume());
-        convolve<Arch>(x, y, grid, c.window, c.stride, c.dilation, weights(I) + packed_weights<Arch>::offset(0, o.in_channels, first / layout::block, taps),
+        convolve<Arch>(x, y, grid, c.window, c.stride, c.dilation,
+                       weights(I) + packed_weights<Arch>::offset(0, o.in_channels, first / layout::block, taps),
                        o.in_channels, first == 0 ? bias(I) : nullptr, row);
       }
     }
@@ -180,7 +185,8 @@ template <form Form, class Arch> class tile_program {
   float const* weights(int i) const { return c_->packed + s_.weights[i]; }
   float const* bias(int i) const { return c_->packed + s_.biases[i]; }
   static void zero(patch const& p) {
-    for (int b = 0; b < p.blocks(); ++b) std::memset(p.data + b * p.block_stride, 0, sizeof(float) * static_cast<std::size_t>(p.block_floats()));
+    for (int b = 0; b < p.blocks(); ++b)
+      std::memset(p.data + b * p.block_stride, 0, sizeof(float) * static_cast<std::size_t>(p.block_floats()));
   }
 
   /// Some channels of a convolution's input over a box; spread apart for the gradient of a stride.
@@ -201,7 +207,8 @@ template <form Form, class Arch> class tile_program {
       for (int z = 0; z < small.size.depth; ++z)
         for (int y = 0; y < small.size.height; ++y)
           for (int w = 0; w < small.size.width; ++w)
-            std::memcpy(x.at(b, (small.origin.depth + z) * c.spread.depth - where.origin.depth, (small.origin.height + y) * c.spread.height - where.origin.height,
+            std::memcpy(x.at(b, (small.origin.depth + z) * c.spread.depth - where.origin.depth,
+                             (small.origin.height + y) * c.spread.height - where.origin.height,
                              (small.origin.width + w) * c.spread.width - where.origin.width),
                         dense.at(b, z, y, w), sizeof(float) * static_cast<std::size_t>(x.channels_in(b)));
     return x;
@@ -214,10 +221,13 @@ template <form Form, class Arch> class tile_program {
     float* const row = take({{0, 0, 0}, {1, 1, small.size.width}}, 2 * layout::block).data;
     patch const x = input(I, 0, small, o.in_channels);
     if (!measuring()) {
-      std::int64_t const tap_floats = packed_weights<Arch>::panels(o.out_channels) * packed_weights<Arch>::panel_floats(o.in_channels, 1);
+      std::int64_t const tap_floats =
+          packed_weights<Arch>::panels(o.out_channels) * packed_weights<Arch>::panel_floats(o.in_channels, 1);
       for (int t = 0; t < o.window.volume(); ++t) {
-        extent const tap{t / (o.window.height * o.window.width), t / o.window.width % o.window.height, t % o.window.width};
-        convolve<Arch>(x, y, {tap, o.stride, small.size}, {}, {}, {}, weights(I) + t * tap_floats, o.in_channels, bias(I), row);
+        extent const tap{t / (o.window.height * o.window.width), t / o.window.width % o.window.height,
+                         t % o.window.width};
+        convolve<Arch>(x, y, {tap, o.stride, small.size}, {}, {}, {}, weights(I) + t * tap_floats, o.in_channels,
+                       bias(I), row);
       }
     }
     finish(I, y);
@@ -263,7 +273,8 @@ template <form Form, class Arch> class tile_program {
     for (int k = 0; k < 3 * padded; ++k) a[k] = 0;
     float const* const scale = c_->parameter_at(o.parameter);
     if constexpr (Kind == op_kind::norm_running) {
-      float const *const shift = c_->parameter_at(o.parameter + 1), *const mean = c_->parameter_at(o.parameter + 2), *const variance = c_->parameter_at(o.parameter + 3);
+      float const *const shift = c_->parameter_at(o.parameter + 1), *const mean = c_->parameter_at(o.parameter + 2),
+                         *const variance = c_->parameter_at(o.parameter + 3);
       for (int k = 0; k < channels; ++k) {
         a[k] = scale[k] / std::sqrt(variance[k] + static_cast<float>(ops::norm_epsilon));
         b[k] = shift[k] - mean[k] * a[k];
@@ -286,7 +297,9 @@ template <form Form, class Arch> class tile_program {
     }
   }
   /// A tensor of one pixel: its channels lie side by side.
-  float const* stored_floats(source const& from) const { return reinterpret_cast<float const*>(c_->arena + s_.operands[from.first].offset); }
+  float const* stored_floats(source const& from) const {
+    return reinterpret_cast<float const*>(c_->arena + s_.operands[from.first].offset);
+  }
 
   static void zero_beyond(patch const& p, extent size) {
     box const within = intersection(p.where, {{0, 0, 0}, size});
