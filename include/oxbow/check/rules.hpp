@@ -69,9 +69,8 @@ template <class Room> struct network_fits_the_limits {
                 "graph/limits.hpp.");
 };
 template <class Tile, class Channels> struct image_is_not_empty {
-  static_assert(
-      never<Tile, Channels>,
-      "the sizes of the tile and the channels of its image must be 1 or more. Correct tile<…> or channels<…>.");
+  static_assert(never<Tile, Channels>,
+                "the sizes of the tile and the channels of its image must be 1 or more. Correct tile or channels.");
 };
 template <class At, class Layer> struct layer_has_a_meaning {
   static_assert(never<At, Layer>,
@@ -150,21 +149,21 @@ template <class Tile> struct tile_has_two_or_three_sizes {
 };
 template <class Option> struct option_is_known {
   static_assert(never<Option>,
-                "model: behind the tile come channels<…>, classes<…>, inference_memory<…> and training_memory<…>, and "
+                "model: behind the tile come channels<N>, classes<N>, inference_memory<N> and training_memory<N>, and "
                 "nothing else.");
 };
 template <class Output, class Classes> struct output_has_a_channel_per_class {
   static_assert(never<Output, Classes>,
                 "the network's output must have one channel per class of the labels. Change the last convolution, or "
-                "classes<…>.");
+                "classes<N>.");
 };
 template <class Needed, class Allowed> struct inference_fits_the_memory {
   static_assert(never<Needed, Allowed>,
-                "inference needs more memory than inference_memory<…> allows. Use a smaller tile or fewer channels.");
+                "inference needs more memory than inference_memory<N> allows. Use a smaller tile or fewer channels.");
 };
 template <class Needed, class Allowed> struct training_fits_the_memory {
   static_assert(never<Needed, Allowed>,
-                "training needs more memory than training_memory<…> allows, even with cheap activations computed "
+                "training needs more memory than training_memory<N> allows, even with cheap activations computed "
                 "again. Use a smaller tile or fewer channels.");
 };
 

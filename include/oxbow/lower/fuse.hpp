@@ -83,11 +83,18 @@ struct fuser {
     return s;
   }
 
+  /// A forward op in the backward pass (see recompute.hpp) runs there: in a forward step its result would lie
+  /// in memory all the while.
+  constexpr bool is_repeated(op const& o) const {
+    return o.kind < op_kind::loss && g.net.values[o.out[0]].producer >= g.net.forward_ops;
+  }
+
   /// The step that `o` may join, or none.
   constexpr int host(op const& o) const {
     int v = none;
     int const s = last_input(o, v);
     if (s == none || is_reduction(anchor(s).kind) || is_view(anchor(s).kind)) return none;
+    if (is_repeated(o) && g.anchor[s] < g.net.forward_ops) return none;
     if (viewed(g.net.producer(v)) && !(is_part(v, s) && is_elementwise(o.kind))) return none;
     contents const& c = has[s];
     if (c.ops >= most_ops) return none;

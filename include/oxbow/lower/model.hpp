@@ -2,10 +2,10 @@
 #pragma once
 #include <oxbow/check/explain.hpp>
 #include <oxbow/check/padding.hpp>
+#include <oxbow/lower/budget.hpp>
 #include <oxbow/lower/differentiate.hpp>
 #include <oxbow/lower/inference.hpp>
-#include <oxbow/lower/plan.hpp>
-#include <oxbow/lower/recompute.hpp>
+#include <oxbow/lower/program.hpp>
 #include <oxbow/lower/schema.hpp>
 
 namespace oxbow {
@@ -50,17 +50,6 @@ template <class Tile> concept tile_type = std::is_same_v<Tile, typename tile_or_
 
 }  // namespace detail
 
-/// One use of a network: its graph, what became of it, and the plan. Nothing is computed until it is
-/// named, so a program that only predicts never compiles the backward pass.
-template <flat_graph const& Graph, fusions On = fusions{}> struct program {
-  static constexpr flat_graph const& graph = Graph;
-  static constexpr fused_graph fused = fuse(Graph, On);
-  static constexpr auto const& placed = best_placement<fused>::get();
-  static constexpr plan steps = make_plan(fused, placed);
-  static constexpr std::int64_t peak_bytes = placed.peak_bytes;     ///< the arena: every activation, no weights
-  static constexpr std::int64_t bound_bytes = placed.bound_bytes;   ///< no placement of these steps needs less
-};
-
 /// The graphs and programs of a network, before anybody asks whether they may be.
 template <class Net, class Tile, class... Options> struct lowered {
   static constexpr detail::option_values options = detail::read_options<Options...>();
@@ -68,7 +57,7 @@ template <class Net, class Tile, class... Options> struct lowered {
   static constexpr auto const& forward = traced.net;
   static constexpr flat_graph predicting = for_inference(forward);
   static constexpr flat_graph differentiated = differentiate(forward);
-  static constexpr flat_graph learning = within_budget<differentiated, options.training_memory>();
+  static constexpr auto const& learning = within_budget<differentiated, options.training_memory>();
   using inference = program<predicting>;
   using training = program<learning>;
 };
