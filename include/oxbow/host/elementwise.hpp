@@ -34,8 +34,8 @@ template <class Arch = native> void add(patch const& y, patch const& other) {
 /// cost    four elements share one call of the random generator where the number of channels allows, about 20
 ///         multiplications; else up to twice as many calls
 inline void drop(patch const& x, extent value_size, int value_channels, random_stream const& stream, float rate) {
-  float const kept = 1.f / (1.f - rate);
-  auto const mask = [&](float& e, std::uint32_t word) { e *= unit_float(word) < rate ? 0.f : kept; };
+  float const factors[2] = {1.f / (1.f - rate), 0.f};          // by index: nobody can predict a branch here
+  auto const mask = [&](float& e, std::uint32_t word) { e *= factors[unit_float(word) < rate]; };
   bool const by_four = value_channels % 4 == 0 && x.channels % 4 == 0;
   box const& at = x.where;
   for (int b = 0; b < x.blocks(); ++b)
