@@ -44,8 +44,7 @@ inline int add_layer(flat_graph const& net, int first, text_table& table) {
     if (layer != none && p.layer == layer && is_trained(p.is)) parameters += p.count();
   value const& y = net.values[net.ops[i - 1].out[0]];
   table.rows.push_back({what, layer == none ? "" : path_text(net, net.layers[layer]), tensor_text(y),
-                        parameters ? grouped(parameters) : "", work ? decimal(static_cast<double>(work) * 1e-9, 3) : "",
-                        megabytes(bytes_of(y))});
+                        parameters ? grouped(parameters) : "", work ? short_count(work) : "", bytes_text(bytes_of(y))});
   return i;
 }
 
@@ -67,32 +66,34 @@ constexpr activation_bytes sum_of_activations(flat_graph const& net) {
   return sum;
 }
 
-/// One row per layer of the forward pass. Multiply-adds in billions, bytes as they lie in memory.
+/// One row per layer of the forward pass; bytes as they lie in memory.
 inline std::string layer_table(flat_graph const& net) {
-  text_table table{{"layer", "path", ">output", ">parameters", ">GMAC", ">bytes"}, {}};
+  text_table table{{"layer", "path", ">output", ">parameters", ">multiply-adds", ">output bytes"}, {}};
   for (int i = 0; i < net.forward_ops;) i = detail::add_layer(net, i, table);
   return table.text();
 }
 
 /// A model as a table of its layers with its totals below.
 template <class Model> std::string describe() {
-  activation_bytes const sum = sum_of_activations(Model::forward);
-  auto const memory = [](std::int64_t peak, std::int64_t bound, int steps) {
-    return megabytes(peak) + " in " + std::to_string(steps) + " steps (no placement of them needs less than " +
-           megabytes(bound) + ")\n";
+  std::string text = layer_table(Model::forward) + "\n";
+  auto const line = [&](char const* title, std::string const& words) {
+    text += std::string(title) + std::string(15 - std::string(title).size(), ' ') + words + "\n";
   };
-  std::int64_t const outputs = bytes_of(Model::forward.values[Model::forward.output]);
-  return layer_table(Model::forward) + "\n" + "parameters     " + grouped(Model::parameter_count) + " (" +
-         megabytes(4 * Model::parameter_count) + ")\n" + "multiply-adds  " +
-         decimal(static_cast<double>(Model::multiply_adds) * 1e-9, 3) + " GMAC, " +
-         decimal(static_cast<double>(Model::multiply_adds) * 1e-3 / static_cast<double>(Model::output.volume()), 1) +
-         " kMAC per output pixel\n" + "output         " + size_text(Model::output) + " x " +
-         std::to_string(Model::classes) + ", " + megabytes(outputs) + "\n" + "activations    " + megabytes(sum.all) +
-         " if each had its own memory, " + megabytes(sum.of_convolutions) + " of them made by convolutions\n" +
-         "inference      " +
-         memory(Model::inference::peak_bytes, Model::inference::bound_bytes, Model::inference::steps.steps.size()) +
-         "training       " +
-         memory(Model::training::peak_bytes, Model::training::bound_bytes, Model::training::steps.steps.size());
+  auto const program = [&]<class Program>(char const* title, Program) {
+    line(title, bytes_text(Program::peak_bytes) + " in " + std::to_string(Program::steps.steps.size()) +
+                    " steps; no placement of them needs less than " + bytes_text(Program::bound_bytes));
+  };
+  activation_bytes const sum = sum_of_activations(Model::forward);
+  value const& y = Model::forward.values[Model::forward.output];
+  line("parameters", grouped(Model::parameter_count) + ", " + bytes_text(4 * Model::parameter_count));
+  line("multiply-adds", short_count(Model::multiply_adds) + ", for each output pixel " +
+                            short_count(Model::multiply_adds / Model::output.volume()));
+  line("output", detail::tensor_text(y) + ", " + bytes_text(bytes_of(y)));
+  line("activations", bytes_text(sum.all) + " if each had its own memory, of them made by convolutions " +
+                          bytes_text(sum.of_convolutions));
+  program("inference", typename Model::inference{});
+  program("training", typename Model::training{});
+  return text;
 }
 
 }  // namespace oxbow

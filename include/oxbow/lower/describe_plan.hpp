@@ -98,23 +98,27 @@ class step_text {
     return e == element::f32 ? "" : " of " + std::to_string(static_cast<int>(e)) + " bits";
   }
 
-  /// The layer's own word, with what is taken of it in a backward pass: dx, dw or db.
+  /// The layer's own word. In the backward pass dx is the gradient of its input, dw and db of its parameters; a
+  /// forward op that runs there makes its value again.
   std::string leaf_text(op const& o, bool backward, path const& where) const {
-    bool const numbered = !where.empty() && o.kind != op_kind::activate && o.kind != op_kind::activate_grad;
+    bool const numbered = !where.empty() && !is_view(o.kind) && o.kind != op_kind::activate &&
+                          o.kind != op_kind::activate_grad && o.kind != op_kind::mirror_grad;
     std::string const word = numbered ? label_text(net_, where[where.size() - 1]) : op_name(net_, o);
-    if (!backward || is_view(o.kind) || o.kind == op_kind::loss || o.kind == op_kind::add)
-      return is_view(o.kind) ? op_name(net_, o) : word;
     switch (o.kind) {
       case op_kind::convolve_grad_weight:
       case op_kind::up_convolve_grad_weight:
         return word + " dw";
       case op_kind::bias_grad:
         return word + " db";
+      case op_kind::norm_statistics:
+        return word + " statistics";
       case op_kind::norm_grad_statistics:
-        return word + " sums";
+        return word + " dw + " + word + " db";
       default:
-        return word + (o.kind >= op_kind::convolve_grad || o.kind == op_kind::drop ? " dx" : "");
+        break;
     }
+    if (!backward || is_view(o.kind) || o.kind == op_kind::loss || o.kind == op_kind::add) return word;
+    return word + (o.kind > op_kind::loss || o.kind == op_kind::drop ? " dx" : " again");
   }
   static int shared(path const& a, path const& b) {
     int n = 0;
@@ -145,21 +149,21 @@ class step_text {
 
 /// One row per step, numbered from 1. `read` and `written` count each tensor once; offsets are bytes in the arena.
 inline std::string plan_table(fused_graph const& fused, placement const& placed, plan const& steps) {
-  text_table table{{">step", "fused ops", "reads steps", "writes", ">GMAC", ">MB read", ">MB written", "at byte"}, {}};
+  text_table table{{">step", "fused ops", "reads steps", "writes", ">multiply-adds", ">read", ">written", "at byte"},
+                   {}};
   for (int s = 0; s < steps.steps.size(); ++s) {
     plan_step const& step = steps.steps[s];
     detail::step_text const words{fused, placed, steps, s};
-    auto const mega = [](std::int64_t n) { return n ? decimal(static_cast<double>(n) * 1e-6, 1) : std::string{}; };
+    auto const bytes = [](std::int64_t n) { return n ? bytes_text(n) : std::string{}; };
     table.rows.push_back({std::to_string(s + 1), words.ops(), words.inputs(), words.outputs(),
-                          step.multiply_adds ? decimal(static_cast<double>(step.multiply_adds) * 1e-9, 3) : "",
-                          mega(step.bytes_read), mega(step.bytes_written), words.offsets()});
+                          step.multiply_adds ? short_count(step.multiply_adds) : "", bytes(step.bytes_read),
+                          bytes(step.bytes_written), words.offsets()});
   }
   int kernels = 0;
   for (int s = 0; s < steps.steps.size(); ++s) kernels += steps.steps[s].like == s;
   return table.text() + "\n" + std::to_string(steps.steps.size()) + " steps of " + std::to_string(kernels) +
-         " forms, " + decimal(static_cast<double>(steps.multiply_adds()) * 1e-9, 3) + " GMAC. Arena " +
-         megabytes(steps.peak_bytes) + "; what is alive at the worst step is " + megabytes(steps.bound_bytes) +
-         ", so no placement needs less.\n";
+         " forms, " + short_count(steps.multiply_adds()) + " multiply-adds. Arena " + bytes_text(steps.peak_bytes) +
+         "; what is alive at the worst step is " + bytes_text(steps.bound_bytes) + ", so no placement needs less.\n";
 }
 
 /// A program, model::inference or model::training, as a table of its steps.

@@ -10,6 +10,28 @@ struct point {
   double x = 0, y = 0;
 };
 
+/// Cubic Bézier curves, end to end, as Graphviz writes them: a first point, then three for each curve.
+class spline {
+ public:
+  explicit spline(point first) : points_{first} {}
+  spline& line(point to) { return curve(points_.back(), to, to); }
+  spline& curve(point a, point b, point to) {
+    points_.insert(points_.end(), {a, b, to});
+    return *this;
+  }
+  std::string text() const {
+    std::string s;
+    for (point const& p : points_) {
+      if (!s.empty()) s += ' ';
+      s.append(decimal(p.x, 1)).append(1, ',').append(decimal(p.y, 1));
+    }
+    return s;
+  }
+
+ private:
+  std::vector<point> points_;
+};
+
 /// Writes figures at places that are known: the engine nop2 adds nothing of its own.
 class dot_writer {
  public:
@@ -101,16 +123,9 @@ class dot_writer {
     return f.is == figure::kind::map ? std::fmin(5, f.width / 3) : f.is == figure::kind::sum ? 5 : 0;
   }
 
-  /// A line through points, each after the first reached straight.
-  static std::string straight(std::vector<point> const& through) {
-    std::string s = pair(through[0]);
-    for (std::size_t i = 1; i < through.size(); ++i)
-      s += " " + pair(through[i - 1]) + " " + pair(through[i]) + " " + pair(through[i]);
-    return s;
-  }
-  void edge(std::string const& from, std::string const& to, arrow_kind is, point end, std::string const& spline) {
+  void edge(std::string const& from, std::string const& to, arrow_kind is, point end, spline const& s) {
     text_ +=
-        "  " + from + " -> " + to + " [color=\"" + colour(is) + "\", pos=\"e," + pair(end) + " " + spline + "\"];\n";
+        "  " + from + " -> " + to + " [color=\"" + colour(is) + "\", pos=\"e," + pair(end) + " " + s.text() + "\"];\n";
   }
 
   void draw(arrow const& a) {
@@ -119,24 +134,22 @@ class dot_writer {
     std::string const from = "f" + std::to_string(a.from), to = "f" + std::to_string(a.to);
     if (f.row == t.row && a.lane == 0) {
       double const y = row(f).y;
-      edge(from, to, a.is, {t.left() - 1, y}, straight({{f.right() + 1, y}, {t.left() - 1 - tip, y}}));
+      point const end{t.left() - 1, y};
+      edge(from, to, a.is, end, spline{{f.right() + 1, y}}.line({end.x - tip, y}));
     } else if (f.row == t.row) {
-      double const y = row(f).y + row(f).height / 2 + picture::caption + picture::lane * a.lane, x0 = f.x + aside(f),
-                   x1 = t.x - aside(t);
-      point const start{x0, top(f).y}, end{x1, top(t).y - (t.is == figure::kind::sum ? 1.5 : 0)};
-      std::string const corner0 = " " + pair({x0, y}) + " " + pair({x0, y}) + " " + pair({x0 + bend, y});
-      std::string const corner1 = " " + pair({x1, y}) + " " + pair({x1, y}) + " " + pair({x1, y - bend});
-      edge(from, to, a.is, end,
-           straight({start, {x0, y - bend}}) + corner0 +
-               straight({{x0 + bend, y}, {x1 - bend, y}}).substr(pair({x0 + bend, y}).size()) + corner1 +
-               straight({{x1, y - bend}, {x1, end.y + tip}}).substr(pair({x1, y - bend}).size()));
+      double const y = row(f).y + row(f).height / 2 + picture::caption + picture::lane * a.lane;
+      double const x0 = f.x + aside(f), x1 = t.x - aside(t);
+      point const end{x1, top(t).y - (t.is == figure::kind::sum ? 1.5 : 0)};
+      spline over{{x0, top(f).y}};
+      over.line({x0, y - bend}).curve({x0, y}, {x0, y}, {x0 + bend, y});
+      over.line({x1 - bend, y}).curve({x1, y}, {x1, y}, {x1, y - bend}).line({x1, end.y + tip});
+      edge(from, to, a.is, end, over);
     } else {
       bool const down = f.row < t.row;
       point const start = down ? bottom(f) : top(f), end = down ? top(t) : bottom(t);
       point const tail{end.x, end.y + (down ? tip : -tip)};
       double const middle = (start.y + tail.y) / 2;
-      edge(from, to, a.is, end,
-           pair(start) + " " + pair({start.x, middle}) + " " + pair({end.x, middle}) + " " + pair(tail));
+      edge(from, to, a.is, end, spline{start}.curve({start.x, middle}, {end.x, middle}, tail));
     }
   }
 
@@ -178,12 +191,14 @@ class dot_writer {
     for (picture_row const& r : picture_.rows)
       if (r.y - r.height / 2 - 2 * picture::caption < y + line && r.right > left - 20)
         y = low - 3 * picture::caption - line;
-    for (arrow const& l : lines) {
-      std::string const from = "k" + std::to_string(nodes_++), to = "k" + std::to_string(nodes_++);
-      node(from, {left, y}, 1, 1, ", style=invis");
-      node(to, {left + 26, y}, 1, 1, ", style=invis");
-      edge(from, to, l.is, {left + 26, y}, straight({{left, y}, {left + 20, y}}));
-      caption(l.words, {left + 32 + 70, y}, 140, 'l', dark, 10);
+    for (std::size_t i = 0; i < lines.size(); ++i) {
+      if (i == 0 || lines[i].is != lines[i - 1].is) {
+        std::string const from = "k" + std::to_string(nodes_++), to = "k" + std::to_string(nodes_++);
+        node(from, {left, y}, 1, 1, ", style=invis");
+        node(to, {left + 26, y}, 1, 1, ", style=invis");
+        edge(from, to, lines[i].is, {left + 26, y}, spline{{left, y}}.line({left + 20, y}));
+      }
+      caption(lines[i].words, {left + 32 + 100, y}, 200, 'l', dark, 10);
       y -= line;
     }
   }

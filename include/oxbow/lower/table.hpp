@@ -20,11 +20,16 @@ inline std::string decimal(double x, int digits) {
   return text;
 }
 
-/// Bytes as megabytes of a million: "117.6 MB", and "0.004 MB" where one digit would say nothing.
-inline std::string megabytes(std::int64_t bytes) {
-  double const mb = static_cast<double>(bytes) * 1e-6;
-  return decimal(mb, mb < 0.1 ? 3 : 1) + " MB";
+/// Four digits and a prefix of the thousands: 117613568 → "117.6 M", 640 → "640".
+inline std::string short_count(std::int64_t n) {
+  constexpr char const* prefixes[] = {"", "k", "M", "G", "T", "P"};
+  double x = static_cast<double>(n);
+  int thousands = 0;
+  for (; x >= 999.95 && thousands < 5; ++thousands) x *= 1e-3;
+  int const digits = thousands == 0 ? 0 : x < 9.9995 ? 3 : x < 99.995 ? 2 : 1;
+  return decimal(x, digits) + (thousands > 0 ? " " : "") + prefixes[thousands];
 }
+inline std::string bytes_text(std::int64_t bytes) { return short_count(bytes) + (bytes < 1000 ? " B" : "B"); }
 
 /// A table whose columns are as wide as their widest cell, two spaces apart. Titles beginning with '>'
 /// align their column to the right.
