@@ -3,86 +3,31 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <cstring>
 #include <map>
 #include <string>
+
+#include "owned_arena.hpp"
 
 namespace oxbow::testing {
 namespace {
 
-using ops::pixel;
-
-/// A number for each element that an op of the graph computes. Views compute nothing: an element seen through crops,
-/// joins, slices and borders has the number of what is seen. Independent of fusion, placement and plan.
-class element_numbers {
- public:
-  static constexpr int zero = -1;    ///< what a padding view puts around an image
-  static constexpr int nobody = -2;  ///< bytes that hold no element
-
-  explicit element_numbers(flat_graph const& net) : net_{net} {
-    std::int64_t next = 0;
-    for (auto const& v : net.values) {
-      first_.push_back(static_cast<int>(next));
-      next += v.count();
-    }
-    if (next > 2'000'000'000) throw std::runtime_error("element_numbers: the network is too large for the tests.");
-  }
-
-  int operator()(int v, int c, pixel p) const {
-    for (;;) {
-      op const& o = net_.producer(v);
-      switch (o.kind) {
-        case op_kind::crop:
-          p = ops::shifted(p, o.border);
-          break;
-        case op_kind::pad_zero:
-          p = ops::shifted(p, o.border, -1);
-          if (!ops::contains(net_.values[o.in[0]].size, p)) return zero;
-          break;
-        case op_kind::mirror:
-          p = ops::mirrored_pixel(p, o.border, net_.values[o.in[0]].size);
-          break;
-        case op_kind::slice:
-          c += o.channel;
-          break;
-        case op_kind::join: {
-          int const split = net_.values[o.in[0]].channels;
-          v = c < split ? o.in[0] : o.in[1];
-          c -= c < split ? 0 : split;
-          continue;
-        }
-        default: {
-          value const& x = net_.values[v];
-          return first_[static_cast<std::size_t>(v)] + static_cast<int>(c * x.size.volume() + ops::index(x.size, p));
-        }
-      }
-      v = o.in[0];
-    }
-  }
-
- private:
-  flat_graph const& net_;
-  std::vector<int> first_;
-};
-
 class plan_runner {
  public:
   plan_runner(flat_graph const& net, plan const& steps, bool arithmetic)
-      : net_{net},
-        plan_{steps},
-        arithmetic_{arithmetic},
-        number_{net},
-        // All bits set is a NaN as a float, and no label.
-        memory_(static_cast<std::size_t>(steps.peak_bytes), 0xff),
-        owner_(memory_.size(), element_numbers::nobody) {}
+      : net_{net}, plan_{steps}, arithmetic_{arithmetic}, arena_{net, steps.peak_bytes, arithmetic} {}
 
   plan_result operator()(tensor const& image, std::vector<float> const& parameters, ops::context<float> const& given) {
     given_ = &given;
     result_ = {{}, std::vector<float>(static_cast<std::size_t>(net_.trained_count)), parameters};
     gradient_written_.assign(result_.gradients.size(), false);
     write_sources(image);
-    for (step_ = 0; step_ < plan_.steps.size(); ++step_) run_step(plan_.steps[step_]);
-    result_.output = read({.first = plan_.output, .count = 1}, net_.output, {0, 0, 0});
+    int step = 0;
+    try {
+      for (; step < plan_.steps.size(); ++step) run_step(plan_.steps[step]);
+    } catch (wrong_plan const& e) {
+      throw wrong_plan("step " + std::to_string(step + 1) + ": " + e.what());
+    }
+    result_.output = arena_.read(plan_, {.first = plan_.output, .count = 1}, net_.output, {0, 0, 0});
     std::int64_t expected = 0, written = 0;
     for (auto const& v : net_.values) expected += v.in_gradients ? v.count() : 0;
     for (bool const w : gradient_written_) written += w;
@@ -95,125 +40,12 @@ class plan_runner {
   flat_graph const& net_;
   plan const& plan_;
   bool arithmetic_;
-  element_numbers number_;
-  std::vector<unsigned char> memory_;
-  std::vector<int> owner_;
+  owned_arena arena_;
   std::vector<bool> gradient_written_;
   plan_result result_;
   ops::context<float> const* given_ = nullptr;
-  int step_ = none;
 
-  [[noreturn]] void fail(std::string const& what) const {
-    throw wrong_plan("step " + std::to_string(step_ + 1) + ": " + what);
-  }
-
-  // The arena.
-
-  struct place {
-    std::size_t byte = 0;
-    int bit = 0;
-  };
-  /// Where an element of a stored tensor lies, by core/layout.hpp.
-  place find(operand const& o, int c, pixel p) const {
-    int const bits = static_cast<int>(o.type), lane = c % layout::block * bits;
-    std::int64_t const pixels = c / layout::block * o.size.volume() + ops::index(o.size, p);
-    std::int64_t const byte = o.offset + pixels * layout::pixel_bytes(o.channels, bits) + lane / 8;
-    if (byte < 0 || byte + (bits + 7) / 8 > static_cast<std::int64_t>(memory_.size()))
-      fail("byte " + std::to_string(byte) + " lies outside the arena.");
-    return {static_cast<std::size_t>(byte), lane % 8};
-  }
-
-  float load(operand const& o, place at) const {
-    if (o.type == element::f32) {
-      float x;
-      std::memcpy(&x, &memory_[at.byte], sizeof x);
-      return x;
-    }
-    int const bits = static_cast<int>(o.type);
-    return static_cast<float>(memory_[at.byte] >> at.bit & ((1 << bits) - 1));
-  }
-  void save(operand const& o, place at, float x) {
-    if (o.type == element::f32) {
-      std::memcpy(&memory_[at.byte], &x, sizeof x);
-      return;
-    }
-    int const mask = (1 << static_cast<int>(o.type)) - 1, old = memory_[at.byte];
-    memory_[at.byte] = static_cast<unsigned char>((old & ~(mask << at.bit)) | (static_cast<int>(x) & mask) << at.bit);
-  }
-  /// Elements of less than a byte share their byte's owner: the first of them.
-  int owner_of_byte(operand const& o, int v, int c, pixel p) const {
-    int const per_byte = std::max(1, 8 / static_cast<int>(o.type));
-    return number_(v, c / per_byte * per_byte, p);
-  }
-
-  /// Stores a value; its whole buffer, padding included, belongs to it from now on.
-  void write(operand const& o, int v, tensor const& made) {
-    value const& x = net_.values[v];
-    if (o.size != x.size || o.channels != x.channels || o.type != x.type || o.first_channel != 0 ||
-        o.count != x.channels)
-      fail("value " + std::to_string(v) + " is stored as a tensor of another shape.");
-    if (o.offset < 0 || o.offset % buffer_alignment != 0 || o.offset + bytes_of(x) > plan_.peak_bytes)
-      fail("the buffer of value " + std::to_string(v) + " lies outside the arena.");
-    auto const begin = owner_.begin() + o.offset;
-    std::fill(begin, begin + bytes_of(x), element_numbers::nobody);
-    for (int c = 0; c < x.channels; ++c)
-      ops::for_each_pixel(x.size, [&](pixel p) {
-        place const at = find(o, c, p);
-        if (arithmetic_) save(o, at, made(c, p));
-        int const owner = owner_of_byte(o, v, c, p);
-        for (int b = 0; b < std::max(1, static_cast<int>(o.type) / 8); ++b)
-          owner_[at.byte + static_cast<std::size_t>(b)] = owner;
-      });
-  }
-  void check_stored(operand const& o, int v) const {
-    value const& x = net_.values[v];
-    for (int c = 0; c < x.channels; ++c)
-      ops::for_each_pixel(x.size, [&](pixel p) {
-        if (owner_[find(o, c, p).byte] != owner_of_byte(o, v, c, p)) fail("two values that this step writes overlap.");
-      });
-  }
-
-  /// The whole value v, read through the operands that the plan gives; around it, as far as `margin`, zeros must be
-  /// seen.
-  tensor read(source const& from, int v, extent margin) const {
-    value const& x = net_.values[v];
-    tensor y;
-    if (arithmetic_) y = tensor{x.size, x.channels};
-    int channel = 0;
-    for (int k = from.first; k < from.first + from.count; ++k) {
-      operand const& o = plan_.operands[k];
-      if (o.first_channel < 0 || o.first_channel + o.count > o.channels || channel + o.count > x.channels)
-        fail("value " + std::to_string(v) + " is read from channels that are not there.");
-      for (int c = 0; c < o.count; ++c, ++channel)
-        ops::for_each_pixel(ops::bordered(x.size, margin), [&](pixel wide) {
-          pixel const p = ops::shifted(wide, margin, -1);
-          float const seen = look(o, v, channel, o.first_channel + c, p, !ops::contains(x.size, p));
-          if (arithmetic_ && ops::contains(x.size, p)) y(channel, p) = seen;
-        });
-    }
-    if (channel != x.channels) fail("value " + std::to_string(v) + " is read with too few channels.");
-    return y;
-  }
-  /// What operand o shows at p of value v.
-  float look(operand const& o, int v, int channel, int stored_channel, pixel p, bool beyond) const {
-    int const wanted = beyond ? element_numbers::zero : number_(v, channel, p);
-    pixel q = ops::shifted(p, o.shift);
-    bool inside = true;
-    for (int a = 0; a < 3; ++a) {
-      if (q[a] >= o.low[a] && q[a] < o.high[a]) continue;
-      if (o.mirrored && !beyond) q[a] = o.low[a] + mirrored(q[a] - o.low[a], o.high[a] - o.low[a]);
-      else inside = false;
-    }
-    // A zero within the value may also be one that is stored, where a view is a step of its own.
-    if (inside ? beyond : wanted != element_numbers::zero)
-      fail("value " + std::to_string(v) + " is read " + (inside ? "where zeros belong." : "as zero where it is not."));
-    if (!inside) return 0;
-    if (!ops::contains(o.size, q)) fail("value " + std::to_string(v) + " is read outside its tensor.");
-    place const at = find(o, stored_channel, q);
-    if (owner_[at.byte] != (static_cast<int>(o.type) < 8 ? owner_of_byte(o, v, channel, p) : wanted))
-      fail("value " + std::to_string(v) + " is read where it does not lie, at " + place_text(p.z, p.y, p.x) + ".");
-    return arithmetic_ ? load(o, at) : 0;
-  }
+  [[noreturn]] static void fail(std::string const& what) { throw wrong_plan(what); }
 
   void write_sources(tensor const& image) {
     for (auto const& o : net_.ops) {
@@ -227,7 +59,7 @@ class plan_runner {
       if (o.kind == op_kind::image && arithmetic_) data = image;
       if (o.kind == op_kind::labels && arithmetic_) data.data.assign(given_->labels.begin(), given_->labels.end());
       if (o.kind == op_kind::weights && arithmetic_ && !given_->weights.data.empty()) data = given_->weights;
-      write(plan_.operands[where], o.out[0], data);
+      arena_.write(plan_.operands[where], o.out[0], data);
     }
   }
 
@@ -275,14 +107,14 @@ class plan_runner {
       instruction const& i = plan_.instructions[s.first + k];
       for (int out = 0; out < 2; ++out)
         if (i.out[out].operand != none && !i.out[out].to_gradients)
-          check_stored(plan_.operands[i.out[out].operand], net_.ops[i.op].out[out]);
+          arena_.check_stored(plan_.operands[i.out[out].operand], net_.ops[i.op].out[out]);
     }
   }
 
   template <class F> void read_stored(plan_step const& s, int k, F&& f) const {
     instruction const& i = plan_.instructions[s.first + k];
     for (int input = 0; input < 4; ++input)
-      if (i.in[input].count > 0) f(input, read(i.in[input], net_.ops[i.op].in[input], margin(i, input)));
+      if (i.in[input].count > 0) f(input, arena_.read(plan_, i.in[input], net_.ops[i.op].in[input], margin(i, input)));
   }
 
   void check_made(instruction const& i, op const& o, std::array<tensor, 2> const& made) const {
@@ -301,7 +133,7 @@ class plan_runner {
     if (o.out[out] == none) fail("an output is stored that the op does not make.");
     tensor const& y = made[static_cast<std::size_t>(out)];
     operand const& w = plan_.operands[to.operand];
-    if (!to.to_gradients) return write(w, o.out[out], y);
+    if (!to.to_gradients) return arena_.write(w, o.out[out], y);
     std::int64_t const n = net_.values[o.out[out]].count();
     if (w.offset < 0 || w.offset + n > static_cast<std::int64_t>(result_.gradients.size()))
       fail("a gradient is written outside its arena.");

@@ -35,7 +35,7 @@ template <class Option> concept option = requires(Option given, option_values& o
 /// What the options say; what is no option says nothing.
 template <class... Options> constexpr option_values read_options() {
   option_values o;
-  auto const one = [&]<class Option>(type<Option>) {
+  [[maybe_unused]] auto const one = [&]<class Option>(type<Option>) {
     if constexpr (option<Option>) read(Option{}, o);
   };
   (one(type<Options>{}), ...);
