@@ -52,10 +52,15 @@ template <form Form, class Arch> struct step_kernel {
     } else {
       instruction const& a = s.instructions[Form.anchor];
       s.tiles = tile_step<Arch>(a, tile_unit(s.instructions, Form.count, Form.anchor));
+      // Tiles of one size need not read as much: poolings, strides and mirrors meet them in another phase, the
+      // borders cut them. So each tile is asked; what it lays out now is what it lays out when it runs.
       static float origin[layout::block];
-      tile_program<Form, Arch> measured{s, nullptr, origin};
-      measured.run({{0, 0, 0}, s.tiles.tile});
-      s.thread_floats = measured.used();
+      s.thread_floats = 0;
+      for (std::int64_t i = 0; i < s.tiles.tiles(); ++i) {
+        tile_program<Form, Arch> measured{s, nullptr, origin};
+        measured.run(s.tiles.at(i, a.out_size));
+        if (measured.used() > s.thread_floats) s.thread_floats = measured.used();
+      }
     }
   }
 
