@@ -129,12 +129,11 @@ template <class Program, class Arch> class executor {
   static void fold(instruction const& o, int outputs, float const* parameters, std::vector<float>& factor,
                    float* bias) {
     auto const at = [&](int k) { return parameters + t::parameters.items[o.folded + k].offset; };
-    factor.resize(static_cast<std::size_t>(outputs));
-    for (int k = 0; k < outputs; ++k) {
-      float const f = at(0)[k] / std::sqrt(at(3)[k] + static_cast<float>(ops::norm_epsilon));
-      factor[static_cast<std::size_t>(k)] = f;
-      bias[k] = (bias[k] - at(2)[k]) * f + at(1)[k];
-    }
+    factor.resize(static_cast<std::size_t>(layout::blocks(outputs) * layout::block));
+    std::vector<float> offset(factor.size());
+    running_factors(at(0), at(1), at(2), at(3), outputs, factor.data(), offset.data());
+    for (int k = 0; k < outputs; ++k)
+      bias[k] = bias[k] * factor[static_cast<std::size_t>(k)] + offset[static_cast<std::size_t>(k)];
   }
 
   thread_pool& pool_;

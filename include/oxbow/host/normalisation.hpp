@@ -127,6 +127,17 @@ inline void norm_factors(float const* scale, float const* shift, float const* st
   }
 }
 
+/// The same from running statistics, each channel by itself.
+inline void running_factors(float const* scale, float const* shift, float const* mean, float const* variance,
+                            int channels, float* factor, float* offset) {
+  for (int c = 0; c < channels; ++c) {
+    double const f = scale[c] / std::sqrt(variance[c] + ops::norm_epsilon);
+    factor[c] = static_cast<float>(f);
+    offset[c] = static_cast<float>(shift[c] - mean[c] * f);
+  }
+  for (int c = channels; c < layout::blocks(channels) * layout::block; ++c) factor[c] = offset[c] = 0;
+}
+
 /// The sums over the pixels of dy · x̂ for each channel, then of dy for each; also the gradients of scale and shift.
 ///
 /// shapes  dy and x: channels × size; statistics: 2 · groups; sums: 2 · channels

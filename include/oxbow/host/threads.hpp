@@ -39,12 +39,15 @@ class thread_pool {
   /// inside a piece runs its pieces one after the other on the thread that makes it.
   template <class F> void run(std::int64_t pieces, F&& f) {
     if (pieces <= 0) return;
-    if (workers_.empty() || pieces == 1 || inside() != nullptr) {
-      int const self = inside() == this ? self_index() : 0;
-      for (std::int64_t i = 0; i < pieces; ++i) f(self, i);
+    if (inside() == this) {
+      for (std::int64_t i = 0; i < pieces; ++i) f(self_index(), i);
       return;
     }
     std::lock_guard const one_caller{caller_};
+    if (workers_.empty() || pieces == 1 || inside() != nullptr) {
+      for (std::int64_t i = 0; i < pieces; ++i) f(0, i);
+      return;
+    }
     {
       std::lock_guard const lock{mutex_};
       call_ = [](void* context, int thread, std::int64_t piece) {

@@ -4,6 +4,7 @@
 #include <oxbow/host/elementwise.hpp>
 #include <oxbow/host/gather.hpp>
 #include <oxbow/host/loss.hpp>
+#include <oxbow/host/normalisation.hpp>
 #include <oxbow/host/pooling.hpp>
 #include <oxbow/host/step_context.hpp>
 #include <oxbow/host/upsampling.hpp>
@@ -129,11 +130,12 @@ template <form Form, class Arch> class tile_program {
     finish(i, p);
   }
 
-  /// Some channels of a tile: the same memory where they begin a block, else a copy.
+  /// Some channels of a tile: the same memory where they are whole blocks, else a copy.
   void slice_op(int i) {
     patch const whole = made_[at(i).in[0].made];
     int const first = at(i).channel, count = at(i).out_channels;
-    if (first % layout::block == 0) return part(i, whole.slice(first, count));
+    if (first % layout::block == 0 && (count % layout::block == 0 || first + count == whole.channels))
+      return part(i, whole.slice(first, count));
     patch const y = take(whole.where, count);
     if (!measuring())
       for (int c = 0; c < count; ++c) {
@@ -235,8 +237,7 @@ template <form Form, class Arch> class tile_program {
 
   /// Which of the form's functions op I applies.
   template <int I> static constexpr function const* function_at() {
-    int n = 0;
-    for (int i = 0; i < I; ++i) n += Form.kind(i) == op_kind::activate || Form.kind(i) == op_kind::activate_grad;
+    constexpr int n = Form.functions_before(I);
     return n == 0 ? Form.f0 : n == 1 ? Form.f1 : n == 2 ? Form.f2 : Form.f3;
   }
 
@@ -272,27 +273,16 @@ template <form Form, class Arch> class tile_program {
     if (measuring()) return;
     for (int k = 0; k < 3 * padded; ++k) a[k] = 0;
     float const* const scale = c_->parameter_at(o.parameter);
-    if constexpr (Kind == op_kind::norm_running) {
-      float const *const shift = c_->parameter_at(o.parameter + 1), *const mean = c_->parameter_at(o.parameter + 2),
-                         *const variance = c_->parameter_at(o.parameter + 3);
-      for (int k = 0; k < channels; ++k) {
-        a[k] = scale[k] / std::sqrt(variance[k] + static_cast<float>(ops::norm_epsilon));
-        b[k] = shift[k] - mean[k] * a[k];
-      }
-      normalise<Arch>(y, a, b);
-      return;
-    }
-    int const per_group = channels / o.groups;
-    float const* const statistics = stored_floats(o.in[Kind == op_kind::norm ? 1 : 2]);
     if constexpr (Kind == op_kind::norm) {
-      float const* const shift = c_->parameter_at(o.parameter + 1);
-      for (int k = 0; k < channels; ++k) {
-        a[k] = scale[k] * statistics[o.groups + k / per_group];
-        b[k] = shift[k] - statistics[k / per_group] * a[k];
-      }
+      norm_factors(scale, c_->parameter_at(o.parameter + 1), stored_floats(o.in[1]), channels, o.groups, a, b);
+      normalise<Arch>(y, a, b);
+    } else if constexpr (Kind == op_kind::norm_running) {
+      running_factors(scale, c_->parameter_at(o.parameter + 1), c_->parameter_at(o.parameter + 2),
+                      c_->parameter_at(o.parameter + 3), channels, a, b);
       normalise<Arch>(y, a, b);
     } else {
-      norm_grad_factors(scale, statistics, stored_floats(o.in[3]), channels, o.groups, o.out_size.volume(), a, b, c);
+      norm_grad_factors(scale, stored_floats(o.in[2]), stored_floats(o.in[3]), channels, o.groups, o.out_size.volume(),
+                        a, b, c);
       norm_grad<Arch>(y, x, a, b, c);
     }
   }

@@ -160,7 +160,11 @@ inline std::string plan_table(fused_graph const& fused, placement const& placed,
                           bytes(step.bytes_written), words.offsets()});
   }
   int kernels = 0;
-  for (int s = 0; s < steps.steps.size(); ++s) kernels += steps.steps[s].like == s;
+  for (int s = 0; s < steps.steps.size(); ++s) {
+    bool first = true;
+    for (int k = 0; k < s; ++k) first = first && !(steps.steps[k].what == steps.steps[s].what);
+    kernels += first;
+  }
   return table.text() + "\n" + std::to_string(steps.steps.size()) + " steps of " + std::to_string(kernels) +
          " forms, " + short_count(steps.multiply_adds()) + " multiply-adds. Arena " + bytes_text(steps.peak_bytes) +
          "; what is alive at the worst step is " + bytes_text(steps.bound_bytes) + ", so no placement needs less.\n";

@@ -61,13 +61,18 @@ struct form {
   function const* f3 = &function_of<identity>::self;
 
   constexpr op_kind kind(int i) const { return static_cast<op_kind>(kinds >> 6 * i & 63); }
+  /// How many of the functions belong to the ops before op i.
+  constexpr int functions_before(int i) const {
+    int n = 0;
+    for (int k = 0; k < i; ++k) n += kind(k) == op_kind::activate || kind(k) == op_kind::activate_grad;
+    return n;
+  }
   friend constexpr bool operator==(form const&, form const&) = default;
 };
 
 struct plan_step {
   form what{};
   int first = 0, count = 0;         ///< positions in plan::instructions
-  int like = none;                  ///< the first step with an equal form
   std::int64_t multiply_adds = 0, bytes_read = 0, bytes_written = 0;
 };
 
@@ -199,9 +204,10 @@ struct planner {
     position_of[i] = step.what.count;
     step.what.kinds |= static_cast<std::uint64_t>(o.kind) << 6 * step.what.count++;
     if (o.kind == op_kind::activate || o.kind == op_kind::activate_grad) {
-      function const* const none_yet = &function_of<identity>::self;
+      // By number: whether two of these addresses are equal is no constant for a compiler that looks for null pointers.
       form& f = step.what;
-      (f.f0 == none_yet ? f.f0 : f.f1 == none_yet ? f.f1 : f.f2 == none_yet ? f.f2 : f.f3) = o.f;
+      int const n = f.functions_before(f.count - 1);
+      (n == 0 ? f.f0 : n == 1 ? f.f1 : n == 2 ? f.f2 : f.f3) = o.f;
     }
     step.multiply_adds += work_of(g.net, o);
     result.instructions.push(x);
@@ -222,9 +228,6 @@ struct planner {
     for (int s = 0; s < g.count(); ++s) {
       plan_step step{.first = result.instructions.size()};
       for (int i = ops_of.items[s]; i != none; i = next.items[i]) add(i, step);
-      step.like = s;
-      for (int k = s - 1; k >= 0; --k)
-        if (result.steps[k].what == step.what) step.like = result.steps[k].like;
       result.steps.push(step);
     }
     result.peak_bytes = placed.peak_bytes, result.bound_bytes = placed.bound_bytes;
