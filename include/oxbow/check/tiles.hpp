@@ -10,10 +10,14 @@ struct axis_sizes {
   int output = 0;
 };
 
+/// No tile is longer: what sizes are computed from stays far below the largest int.
+inline constexpr int longest_tile = 1 << 20;
+
 /// Walks the forward ops with one length per value: a few hundred steps, where inferring the
 /// network anew for another tile would take a hundred times as many.
 constexpr axis_sizes sizes_along(flat_graph const& net, int axis, int size) {
   axis_sizes result;
+  if (size < 1 || size > longest_tile) return {false, 0};
   list<int, limits::values> length;
   length.resize(net.values.size(), 1);
   for (int i = 0; i < net.forward_ops; ++i) {
@@ -134,6 +138,7 @@ constexpr int nearest_legal(flat_graph const& net, int axis, int size, int by) {
   bool legal_remainder[most]{};
   for (int r = 0; r < alignment; ++r)
     legal_remainder[r] = sizes_along(net, axis, large / alignment * alignment + r).legal;
+  if (size > longest_tile) size = longest_tile + (by > 0);
   int const last = size + 256 * alignment + 4096;
   for (int n = size; n >= 1 && n <= last; n += by)
     if (legal_remainder[n % alignment] && sizes_along(net, axis, n).legal) return n;

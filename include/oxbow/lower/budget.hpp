@@ -118,6 +118,7 @@ constexpr value_set values_of(bookkeeper const& from, ledger const& book, auster
   value_set set;
   for (int k = 0; k < book.items.count; ++k)
     if (a.again[k]) from.mark_chain(book.items.items[k].value, set);
+  from.mark_crops(set);
   return set;
 }
 

@@ -5,6 +5,9 @@
 
 namespace oxbow::detail {
 
+/// What moving a byte between memory and a step costs, in multiply-adds.
+inline constexpr double per_byte = 8;
+
 /// When a stored value is alive, in slots: step s runs in slot 2s + 3, and what is made again for it is made in
 /// slot 2s + 2; the caller writes in slot 1.
 struct lifetime {
@@ -23,7 +26,7 @@ struct keepsake {
   int sources = 0;              ///< positions in `ledger::sources`
   int source_count = 0;
   int ops = 0;       ///< to make it again; 0 if that cannot be
-  double price = 0;  ///< of making it again: multiply-adds, plus eight per byte read or written
+  double price = 0;  ///< of making it again, in multiply-adds
 };
 
 /// What to know of a training program to budget its memory: some hundred lifetimes, where lowering the graph
@@ -47,20 +50,24 @@ struct bookkeeper {
   fused_graph const& g;
   placement const& p;
   ledger book{};
-  int crops_of[limits::values]{};
+  int forward_readers[limits::values]{};  ///< in other steps than its own; one that does not crop counts twice
 
   constexpr bookkeeper(fused_graph const& fused, placement const& placed) : g{fused}, p{placed} {
-    for (int i = 0; i < g.net.forward_ops; ++i)
-      if (op const& o = g.net.ops.items[i]; o.kind == op_kind::crop) ++crops_of[o.in[0]];
+    for (int i = 0; i < g.net.ops.count; ++i) {
+      op const& o = g.net.ops.items[i];
+      if (i >= g.net.forward_ops && o.kind != op_kind::loss) continue;
+      for (int v : o.in)
+        if (v != none) forward_readers[v] += o.kind == op_kind::crop ? 1 : g.step_of.items[i] == g.home(v) ? 0 : 2;
+    }
   }
 
   constexpr int item(int v) const { return p.buffer_of.items[v]; }
   constexpr bool is_forward(int v) const { return g.net.values.items[v].producer < g.net.forward_ops; }
 
-  /// The only crop of a stored value: if the value is made again, its crop is stored instead.
+  /// All that other forward steps read of a stored value: if the value is made again, this crop is stored instead.
   constexpr bool is_kept_crop(int v) const {
     op const& o = g.net.producer(v);
-    return o.kind == op_kind::crop && is_forward(v) && item(o.in[0]) != none && crops_of[o.in[0]] == 1;
+    return o.kind == op_kind::crop && is_forward(v) && item(o.in[0]) != none && forward_readers[o.in[0]] == 1;
   }
 
   /// The stored values behind a read of v: calls found(item, through its only crop?).
@@ -91,7 +98,7 @@ struct bookkeeper {
     book.sources.push(s);
     ++k.source_count;
     keepsake const& from = book.items.items[s.item];
-    k.price += 8 * static_cast<double>(s.cropped ? from.crop_bytes : from.bytes);
+    k.price += per_byte * static_cast<double>(s.cropped ? from.crop_bytes : from.bytes);
   }
 
   /// Every value that is made on the way from stored values to v.
@@ -101,11 +108,20 @@ struct bookkeeper {
       if (u != none && item(u) == none && !is_kept_crop(u)) mark_chain(u, set);
   }
 
+  /// Crops of values that are made again, but for those that are kept.
+  constexpr void mark_crops(value_set& set) const {
+    for (int i = 0; i < g.net.forward_ops; ++i)
+      if (op const& o = g.net.ops.items[i]; o.kind == op_kind::crop && set.has[o.in[0]] && !is_kept_crop(o.out[0]))
+        set.has[o.out[0]] = true;
+  }
+
   constexpr ledger run() {
+    double cost = 0;  // of a whole training step
     for (auto const& b : p.buffers) {
       keepsake k{.value = b.value, .born = 2 * b.born + 3, .bytes = b.bytes};
       k.read.forward_end = k.cropped.forward_end = k.born;
       book.items.push(k);
+      cost += per_byte * static_cast<double>(k.bytes);
     }
     for (int i = 0; i < g.net.forward_ops; ++i)
       if (int const v = g.net.ops.items[i].out[0]; is_kept_crop(v))
@@ -113,10 +129,12 @@ struct bookkeeper {
     for (int i = 0; i < g.net.ops.count; ++i) {
       int const step = g.step_of.items[i], slot = 2 * step + 3;
       if (step == none) continue;
+      cost += static_cast<double>(work_of(g.net, g.net.ops.items[i]));
       bool const backward = i >= g.net.forward_ops && g.net.ops.items[i].kind != op_kind::loss;
       for (int v : g.net.ops.items[i].in)
         if (v != none)
           reach(v, step, [&](int k, bool cropped) {
+            cost += per_byte * static_cast<double>(book.items.items[k].bytes);
             lifetime& t = cropped ? book.items.items[k].cropped : book.items.items[k].read;
             if (!backward) t.forward_end = t.forward_end > slot ? t.forward_end : slot;
             else t.first = t.first == 0 || slot < t.first ? slot : t.first, t.last = t.last > slot ? t.last : slot;
@@ -126,12 +144,11 @@ struct bookkeeper {
     for (auto& k : book.items) {
       k.sources = book.sources.count;
       if (!is_forward(k.value) || k.read.first == 0 || k.value != g.net.producer(k.value).out[0]) continue;
-      k.price = 8 * static_cast<double>(k.bytes);
+      k.price = per_byte * static_cast<double>(k.bytes);
       chain(k.value, k);
       if (k.ops > limits::ops) k.ops = 0;
     }
-    for (int i = 0; i < g.net.ops.count; ++i)
-      book.allowance += static_cast<double>(work_of(g.net, g.net.ops.items[i])) / 8;
+    book.allowance = cost / 8;
     book.steps = g.count();
     int const values = limits::values - g.net.values.count, ops = limits::ops - g.net.ops.count;
     book.free_ops = values < ops ? values : ops;

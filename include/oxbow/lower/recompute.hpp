@@ -32,8 +32,8 @@ struct repeater {
     for (int& v : copy_of) v = none;
   }
 
-  /// The value that a backward op reads in the place of v. What merely looks at a value of the set is made
-  /// again with it, but for crops: a skip is kept at the size of its crop.
+  /// The value that a backward op reads in the place of v. What merely looks at a value of the set looks at the
+  /// copy, but for crops that are not in the set: a skip can be kept at the size of its crop.
   constexpr int read(int v) {
     if (from.values.items[v].producer >= from.forward_ops) return v;
     op const& made = from.producer(v);
