@@ -54,6 +54,19 @@ TEST_CASE("a piece may share out work of its own: it runs there, on the same thr
   }
 }
 
+TEST_CASE("two pools may call each other from their pieces") {
+  for (int threads : {1, 2, 3}) {
+    on_host::thread_pool a{threads}, b{threads};
+    std::atomic<int> innermost{0};
+    a.run(5, [&](int outer, std::int64_t) {
+      b.run(3, [&](int, std::int64_t) {
+        a.run(2, [&](int thread, std::int64_t) { innermost += thread == outer; });
+      });
+    });
+    CHECK(innermost == 30);
+  }
+}
+
 TEST_CASE("an exception of a piece arrives at the caller, and the pool goes on") {
   for (int threads : {1, 2, 4}) {
     on_host::thread_pool pool{threads};

@@ -36,15 +36,17 @@ class thread_pool {
   int size() const { return static_cast<int>(workers_.size()) + 1; }
 
   /// Blocks until all pieces are done; the first exception of any of them is thrown here. A call from
-  /// inside a piece runs its pieces one after the other on the thread that makes it.
+  /// inside a piece, of this pool or of another, runs its pieces one after the other on the thread that makes it.
   template <class F> void run(std::int64_t pieces, F&& f) {
     if (pieces <= 0) return;
-    if (inside() == this) {
-      for (std::int64_t i = 0; i < pieces; ++i) f(self_index(), i);
+    if (place const* const outer = place_in_this_pool()) {
+      int const thread = outer->thread;
+      for (std::int64_t i = 0; i < pieces; ++i) f(thread, i);
       return;
     }
     std::lock_guard const one_caller{caller_};
-    if (workers_.empty() || pieces == 1 || inside() != nullptr) {
+    if (workers_.empty() || pieces == 1 || innermost() != nullptr) {
+      place const here{*this, 0};
       for (std::int64_t i = 0; i < pieces; ++i) f(0, i);
       return;
     }
@@ -73,18 +75,30 @@ class thread_pool {
   }
 
  private:
-  static thread_pool const*& inside() {
-    thread_local thread_pool const* pool = nullptr;
-    return pool;
+  /// Says, while it lives, that this thread runs pieces of a pool; places within places form a list.
+  class place {
+   public:
+    place(thread_pool const& p, int number) : pool{&p}, thread{number}, outer{innermost()} { innermost() = this; }
+    ~place() { innermost() = outer; }
+    place(place const&) = delete;
+    place& operator=(place const&) = delete;
+
+    thread_pool const* pool;
+    int thread;
+    place const* outer;
+  };
+  static place const*& innermost() {
+    thread_local place const* at = nullptr;
+    return at;
   }
-  static int& self_index() {
-    thread_local int index = 0;
-    return index;
+  place const* place_in_this_pool() const {
+    place const* at = innermost();
+    while (at != nullptr && at->pool != this) at = at->outer;
+    return at;
   }
 
   void take(int thread) {
-    inside() = this;
-    self_index() = thread;
+    place const here{*this, thread};
     try {
       for (std::int64_t i = next_++; i < pieces_; i = next_++) call_(context_, thread, i);
     } catch (...) {
@@ -92,7 +106,6 @@ class thread_pool {
       if (!error_) error_ = std::current_exception();
       next_ = pieces_;
     }
-    inside() = nullptr;
   }
 
   void work(int thread) {
