@@ -28,7 +28,8 @@ struct differentiator {
     int const labels = net.emit({.kind = op_kind::labels}, size, 1, element::u8);
     int const weights = net.emit({.kind = op_kind::weights}, size, 1);
     int const loss = net.ops.size();
-    gradient[logits] = net.emit({.kind = op_kind::loss, .in = {logits, labels, weights, none}}, size, net.values[logits].channels);
+    gradient[logits] =
+        net.emit({.kind = op_kind::loss, .in = {logits, labels, weights, none}}, size, net.values[logits].channels);
     net.loss = net.ops[loss].out[1] = net.values.push({size, 1, element::f32, loss});
     for (int i = net.forward_ops - 1; i >= 0; --i)
       if (gradient[net.ops[i].out[0]] != none) reverse(net.ops[i], i);
@@ -72,7 +73,11 @@ struct differentiator {
   constexpr void norm(op const& o, int dy) {
     int const x = o.in[0], statistics = o.in[1], channels = at(x).channels;
     int const i = net.ops.size();
-    op s{.kind = op_kind::norm_grad_statistics, .in = {dy, x, statistics, none}, .parameter = o.parameter, .layer = o.layer, .groups = o.groups};
+    op s{.kind = op_kind::norm_grad_statistics,
+         .in = {dy, x, statistics, none},
+         .parameter = o.parameter,
+         .layer = o.layer,
+         .groups = o.groups};
     int const sums = net.emit(s, {}, 2 * channels);
     int const g = net.values.push({{1, 1, 2 * channels}, 1, element::f32, i, true});
     net.ops[i].out[1] = g;

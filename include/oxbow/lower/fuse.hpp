@@ -71,8 +71,8 @@ struct fuser {
   /// A crop or a slice of what a step makes can be used within the step: it is part of its tile.
   constexpr bool is_part(int v, int step) const {
     op const& p = g.net.producer(v);
-    return viewed(p) && (p.kind == op_kind::crop || (p.kind == op_kind::slice && p.channel % layout::block == 0)) && ready[p.in[0]] == step &&
-           !viewed(g.net.producer(p.in[0]));
+    return viewed(p) && (p.kind == op_kind::crop || (p.kind == op_kind::slice && p.channel % layout::block == 0)) &&
+           ready[p.in[0]] == step && !viewed(g.net.producer(p.in[0]));
   }
 
   /// The step that makes the last of an op's inputs, and that input.
@@ -100,13 +100,20 @@ struct fuser {
     if (c.ops >= most_ops) return none;
     bool const functional = o.kind == op_kind::activate || o.kind == op_kind::activate_grad;
     if (functional && c.functions >= most_functions) return none;
-    if (o.kind != op_kind::norm && is_elementwise(o.kind)) return on.epilogues && g.net.values[v].size == g.net.values[o.out[0]].size ? s : none;
+    if (o.kind != op_kind::norm && is_elementwise(o.kind))
+      return on.epilogues && g.net.values[v].size == g.net.values[o.out[0]].size ? s : none;
     if (is_pooling(o.kind)) return on.epilogues && c.poolings + c.resizings == 0 && tiled(anchor(s).kind) ? s : none;
     if (is_pooling_grad(o.kind))
-      return on.epilogues && readers[o.in[0]] == 1 && v == o.in[0] && c.poolings + c.resizings == 0 && tiled(anchor(s).kind) ? s : none;
+      return on.epilogues && readers[o.in[0]] == 1 && v == o.in[0] && c.poolings + c.resizings == 0 &&
+                     tiled(anchor(s).kind)
+                 ? s
+                 : none;
     if (o.kind == op_kind::convolve)
-      return on.heads && o.window.volume() == 1 && o.stride.volume() == 1 && o.border == extent{0, 0, 0} && c.poolings + c.resizings == 0 &&
-                     g.net.values[o.out[0]].channels <= head_channels && anchor(s).kind == op_kind::convolve ? s : none;
+      return on.heads && o.window.volume() == 1 && o.stride.volume() == 1 && o.border == extent{0, 0, 0} &&
+                     c.poolings + c.resizings == 0 && g.net.values[o.out[0]].channels <= head_channels &&
+                     anchor(s).kind == op_kind::convolve
+                 ? s
+                 : none;
     if (o.kind == op_kind::loss) return on.heads ? s : none;
     return none;
   }
@@ -186,7 +193,8 @@ struct fuser {
       if (o.kind != op_kind::crop && o.kind != op_kind::slice) continue;
       int const v = o.in[0];
       uses const& u = by[v];
-      if (g.home(v) == none || v == g.net.output || u.others > 0 || (u.slices > 0 ? u.crops > 0 : u.crops != 1)) continue;
+      if (g.home(v) == none || v == g.net.output || u.others > 0 || (u.slices > 0 ? u.crops > 0 : u.crops != 1))
+        continue;
       g.stored[v] = false;
       g.stored[o.out[0]] = true;
       g.step_of[i] = g.home(v);
@@ -197,7 +205,9 @@ struct fuser {
   constexpr void recompute() {
     for (int s = 0; s < g.count(); ++s) {
       op const& o = anchor(s);
-      if (o.kind != op_kind::convolve || o.window.volume() * g.net.values[o.in[0]].channels > cheap || g.net.producer(o.in[0]).kind != op_kind::image) continue;
+      if (o.kind != op_kind::convolve || o.window.volume() * g.net.values[o.in[0]].channels > cheap ||
+          g.net.producer(o.in[0]).kind != op_kind::image)
+        continue;
       int const reader = only_reader(s);
       if (reader == none || anchor(reader).kind != op_kind::convolve || has[s].ops + has[reader].ops > most_ops ||
           has[s].functions + has[reader].functions > most_functions || has[s].poolings > 0) continue;

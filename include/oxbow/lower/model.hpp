@@ -72,7 +72,8 @@ template <class Lowered> constexpr auto limits_sentence() {
     return type<output_has_a_channel_per_class<channels_are<outputs>, classes_are<o.classes>>>{};
   else if constexpr (o.inference_memory != unlimited) {
     if constexpr (Lowered::inference::peak_bytes > o.inference_memory)
-      return type<inference_fits_the_memory<bytes_needed<Lowered::inference::peak_bytes>, bytes_allowed<o.inference_memory>>>{};
+      return type<
+          inference_fits_the_memory<bytes_needed<Lowered::inference::peak_bytes>, bytes_allowed<o.inference_memory>>>{};
     else return type<sound>{};
   } else return type<sound>{};
 }
@@ -80,7 +81,8 @@ template <class Lowered> constexpr auto training_sentence() {
   constexpr option_values o = Lowered::options;
   if constexpr (o.training_memory != unlimited) {
     if constexpr (Lowered::training::peak_bytes > o.training_memory)
-      return type<training_fits_the_memory<bytes_needed<Lowered::training::peak_bytes>, bytes_allowed<o.training_memory>>>{};
+      return type<
+          training_fits_the_memory<bytes_needed<Lowered::training::peak_bytes>, bytes_allowed<o.training_memory>>>{};
     else return type<sound>{};
   } else return type<sound>{};
 }
@@ -139,7 +141,8 @@ struct model : decltype(detail::sentence_of<Net, Tile, Options...>())::type {
     for (int a = first_axis; a < 3; ++a) h[a] = tile[a] > output[a] ? (tile[a] - output[a]) / 2 : 0;
     return h;
   }();
-  /// Shifting the image by a multiple of this (tile pixels) shifts the output by as much; other shifts meet the poolings in another phase.
+  /// Shifting the image by a multiple of this (tile pixels) shifts the output by as much; other shifts meet the
+  /// poolings in another phase.
   static constexpr int alignment = sampling_along(forward, 2).alignment;
   /// Tile pixels to each side that an output pixel can depend on, at most.
   static constexpr extent receptive_radius = [] {

@@ -115,7 +115,9 @@ struct placing {
 };
 
 /// Near enough to the bound to stop searching: within 0.2 %.
-constexpr bool is_tight(placement const& p) { return p.peak_bytes > 0 && p.peak_bytes <= p.bound_bytes + p.bound_bytes / 512; }
+constexpr bool is_tight(placement const& p) {
+  return p.peak_bytes > 0 && p.peak_bytes <= p.bound_bytes + p.bound_bytes / 512;
+}
 
 /// Places a few times; after each, the buffer that reaches highest chooses twice as early. From one of
 /// the three first orders this comes within 0.4 % of the bound on every plan of the tests.

@@ -115,7 +115,9 @@ struct planner {
   plan result{};
   list<int, limits::ops> position_of{};    ///< of each op, in its step
 
-  constexpr planner(fused_graph const& g, placement const& p) : g{g}, placed{p} { position_of.resize(g.net.ops.size(), none); }
+  constexpr planner(fused_graph const& g, placement const& p) : g{g}, placed{p} {
+    position_of.resize(g.net.ops.size(), none);
+  }
 
   constexpr operand whole(int v) const {
     value const& x = g.net.values[v];
@@ -186,9 +188,24 @@ struct planner {
     value const& in = g.net.values[o.in[0]];
     value const& out = g.net.values[o.out[0]];
     int const s = g.step_of[i];
-    instruction x{.kind = o.kind, .op = i, .window = o.window, .stride = o.stride, .dilation = o.dilation, .border = o.border,
-                  .in_size = in.size, .out_size = out.size, .in_channels = in.channels, .out_channels = out.channels,
-                  .groups = o.groups, .channel = o.channel, .linear = o.linear, .running = o.running, .rate = o.rate, .f = o.f, .parameter = o.parameter, .folded = o.folded};
+    instruction x{.kind = o.kind,
+                  .op = i,
+                  .window = o.window,
+                  .stride = o.stride,
+                  .dilation = o.dilation,
+                  .border = o.border,
+                  .in_size = in.size,
+                  .out_size = out.size,
+                  .in_channels = in.channels,
+                  .out_channels = out.channels,
+                  .groups = o.groups,
+                  .channel = o.channel,
+                  .linear = o.linear,
+                  .running = o.running,
+                  .rate = o.rate,
+                  .f = o.f,
+                  .parameter = o.parameter,
+                  .folded = o.folded};
     for (int k = 0; k < 4; ++k)
       if (o.in[k] != none) x.in[k] = read(o.in[k], s, step);
     for (int k = 0; k < 2; ++k) {
@@ -231,7 +248,8 @@ struct planner {
       result.steps.push(step);
     }
     result.peak_bytes = placed.peak_bytes, result.bound_bytes = placed.bound_bytes;
-    result.image = lasting(op_kind::image), result.labels = lasting(op_kind::labels), result.weights = lasting(op_kind::weights);
+    result.image = lasting(op_kind::image), result.labels = lasting(op_kind::labels),
+    result.weights = lasting(op_kind::weights);
     result.output = result.operands.push(whole(g.net.output));
     return result;
   }

@@ -56,7 +56,10 @@ using residual_scale = level<residual_block<F>, seq<max_pool<2>, Inner, up_conv<
 /// Residual blocks instead of plain stages.
 /// source  Zhang, Liu, Wang: Road extraction by deep residual U-Net. 2018 (here without normalisation)
 struct residual_unet
-    : seq<detail::residual_scale<64, detail::residual_scale<128, detail::residual_scale<256, detail::residual_block<512>>>>,
+    : seq<detail::residual_scale<64,
+            detail::residual_scale<128,
+              detail::residual_scale<256,
+                detail::residual_block<512>>>>,
           conv<2, 1>> {};
 
 /// Nested skips. Rows are scales, columns how often a scale has been refined.
