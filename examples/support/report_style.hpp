@@ -57,6 +57,8 @@ tbody tr { border-top: 1px solid var(--rule); }
 pre { background: var(--card); border: 1px solid var(--rule); border-radius: .7rem; padding: 1rem 1.1rem;
   overflow-x: auto;
   font-size: .84rem; line-height: 1.45; }
+.drawing { background: #fff; border: 1px solid var(--rule); border-radius: .7rem; padding: 1rem; margin: 1rem 0 .3rem; }
+.drawing img { display: block; width: 100%; height: auto; }
 dialog { border: 0; padding: 0; background: transparent; max-width: 100vw; max-height: 100vh; }
 dialog::backdrop { background: rgb(8 10 12 / .88); }
 dialog img { display: block; width: min(96vw, 96vh); height: min(96vw, 96vh); object-fit: contain;

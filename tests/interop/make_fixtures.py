@@ -125,22 +125,19 @@ def make_small(name):
         if margin >= 2**-17:
             save(name, tensors)
             if name == "unet_valid":  # the file that a user of PyTorch would write
-                safetensors.torch.save_file({key: t.float() for key, t in weights.items()}, DATA / f"{name}_weights.safetensors")
+                safetensors.torch.save_file({key: tensor.float() for key, tensor in weights.items()},
+                                            DATA / f"{name}_weights.safetensors")
             return
     raise SystemExit(f"{name}: every seed comes too close to a kink or a tie")
 
 
-def sampled(x, every):
-    return np.ascontiguousarray(x.reshape(-1, *x.shape[2:])[::every])
-
-
-def make_paper(name):
-    """Weights, image, labels and pixel weights by formula, so that the file needs only samples of the results.
+def paper_run(name, dtype):
+    """Logits, loss and gradients of one of the paper's networks; image, parameters and the rest by formula.
 
     The k-th tensor in the order of the network's layers is √(6/N) · u for weights and 0.1 · u for biases, u of the
-    stream (1, INITIAL_WEIGHTS, k, 0). Of each gradient: norm, largest magnitude, and every (count/61 + 1)-th element.
+    stream (1, INITIAL_WEIGHTS, k, 0).
     """
-    net = PAPER[name]().double()
+    net = PAPER[name]().to(dtype)
     net.key = KEY
     with torch.no_grad():
         for k, (key, tensor) in enumerate(in_order(net)):
@@ -149,23 +146,47 @@ def make_paper(name):
             u = philox.centred(philox.INITIAL_WEIGHTS, 1, k, 0, tensor.numel())
             tensor.copy_(torch.from_numpy(reach * u).reshape(tensor.shape))
     size, out = 572, 388
-    image = torch.from_numpy(philox.centred(philox.EXAMPLE_DATA, 1, 0, 0, size**2)).reshape(1, 1, size, size).double()
+    image = torch.from_numpy(philox.centred(philox.EXAMPLE_DATA, 1, 0, 0, size**2)).reshape(1, 1, size, size).to(dtype)
     label = philox.words(philox.EXAMPLE_DATA, 1, 1, 0, out**2) % np.uint32(9)  # 8: ignored
     label = np.where(label == 8, np.uint32(IGNORED), label % np.uint32(2))
     labels = torch.from_numpy(label.astype("u1")).reshape(1, out, out)
-    weights = torch.from_numpy(philox.uniform(philox.EXAMPLE_DATA, 1, 2, 0, out**2) + np.float32(0.25)).reshape(1, out, out)
+    weights = philox.uniform(philox.EXAMPLE_DATA, 1, 2, 0, out**2) + np.float32(0.25)
+    weights = torch.from_numpy(weights).reshape(1, out, out).to(dtype)
     with torch.no_grad():
-        logits = channels_last(net.eval()(image)).numpy()
-    print(f"{name}: largest logit {np.abs(logits).max():.4g}", flush=True)
+        logits = channels_last(net.eval()(image)).numpy().astype("f8")
+    print(f"{name} in {dtype}: largest logit {np.abs(logits).max():.4g}", flush=True)
     net.train()
-    loss = loss_of(net(image), labels, weights.double())
+    loss = loss_of(net(image), labels, weights)
     loss.backward()
-    tensors = {"logits": sampled(logits, 17).astype("f4"), "largest_logit": np.array([np.abs(logits).max()]),
-               "loss": np.array([loss.item()])}
-    for key, parameter in net.named_parameters():
-        g = parameter.grad.numpy().reshape(-1)
-        tensors["grad." + key] = g[:: g.size // 61 + 1].astype("f4")
+    gradients = {key: p.grad.numpy().reshape(-1).astype("f8") for key, p in net.named_parameters()}
+    return logits, loss.item(), gradients
+
+
+def samples(logits, loss, gradients):
+    """Every 17th pixel; of each gradient norm, largest magnitude, and every (count/61 + 1)-th element."""
+    tensors = {"logits": logits.reshape(-1, logits.shape[-1])[::17].astype("f4"),
+               "largest_logit": np.array([np.abs(logits).max()]), "loss": np.array([loss])}
+    for key, g in gradients.items():
+        tensors["grad." + key] = np.ascontiguousarray(g[:: g.size // 61 + 1].astype("f4"))
         tensors["facts." + key] = np.array([np.linalg.norm(g), np.abs(g).max()])
+    return tensors
+
+
+def in_single_precision(name, double):
+    """How far PyTorch in single precision is from itself in double: what no program that computes in single precision
+    can be blamed for. Of logits, of gradients (both relative to the largest) and of their norms, the worst."""
+    single = samples(*paper_run(name, torch.float32))
+    off = {key: np.abs(single[key].astype("f8") - double[key]).max() for key in double}
+    keys = [key[5:] for key in double if key.startswith("grad.")]
+    return np.array([off["logits"] / double["largest_logit"][0],
+                     max(off["grad." + key] / double["facts." + key][1] for key in keys),
+                     max(abs(single["facts." + key][0] / double["facts." + key][0] - 1) for key in keys)])
+
+
+def make_paper(name):
+    tensors = samples(*paper_run(name, torch.float64))
+    tensors["single_precision"] = in_single_precision(name, tensors)
+    print(f"{name} in single precision is off by {tensors['single_precision']}")
     save(name, tensors)
 
 

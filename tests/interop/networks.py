@@ -83,7 +83,8 @@ def joined(skip, x):
 
 def stage(inputs, channels, same=False, conv=nn.Conv2d):
     padding = 1 if same else 0
-    return part({"conv1": conv(inputs, channels, 3, padding=padding), "conv2": conv(channels, channels, 3, padding=padding)})
+    return part({"conv1": conv(inputs, channels, 3, padding=padding),
+                 "conv2": conv(channels, channels, 3, padding=padding)})
 
 
 class UNet(Network):
@@ -142,7 +143,8 @@ class Residuals(Network):
         super().__init__()
         self.residual1 = part({"body": stage(2, 6, same=True), "project": part({"conv1": nn.Conv2d(2, 6, 1)})})
         self.residual2 = part({"body": part({"conv1": nn.Conv2d(6, 6, 3)})})
-        self.residual3 = part({"body": part({"conv1": nn.Conv2d(6, 4, 3)}), "project": part({"conv1": nn.Conv2d(6, 4, 1)})})
+        self.residual3 = part({"body": part({"conv1": nn.Conv2d(6, 4, 3)}),
+                               "project": part({"conv1": nn.Conv2d(6, 4, 1)})})
         self.conv1 = nn.Conv2d(4, 3, 1)
 
     def forward(self, x):
@@ -171,8 +173,8 @@ class LevelAdd(Network):
 
 
 class LevelConcat(Network):
-    """seq<level<stage<4, pad::zero>, seq<avg_pool<2>, conv<7, 3, pad::zero>, relu, upsample<2>>, conv<5>, join::concat>,
-    conv<2, 1>>"""
+    """seq<level<stage<4, pad::zero>, seq<avg_pool<2>, conv<7, 3, pad::zero>, relu, upsample<2>>, conv<5>,
+    join::concat>, conv<2, 1>>"""
 
     def __init__(self):
         super().__init__()
@@ -182,7 +184,8 @@ class LevelConcat(Network):
 
     def forward(self, x):
         skip = self.stage(x, self.level1["encode"])
-        up = F.interpolate(self.relu(self.level1["inner"]["conv1"](F.avg_pool2d(skip, 2))), scale_factor=2, mode="nearest")
+        x = self.relu(self.level1["inner"]["conv1"](F.avg_pool2d(skip, 2)))
+        up = F.interpolate(x, scale_factor=2, mode="nearest")
         return self.conv1(self.level1["decode"]["conv1"](torch.cat([skip, up], 1)))
 
 
@@ -279,8 +282,8 @@ class Upsampling(Network):
 
 
 class Pooling(Network):
-    """seq<conv<5, 3, pad::zero>, avg_pool<3>, relu, conv<6, 3, pad::zero>, max_pool<3>, conv<6, 1>, relu, up_conv<4, 3>,
-    conv<5, 3, pad::zero>, avg_pool<2>, conv<2, 1>>"""
+    """seq<conv<5, 3, pad::zero>, avg_pool<3>, relu, conv<6, 3, pad::zero>, max_pool<3>, conv<6, 1>, relu,
+    up_conv<4, 3>, conv<5, 3, pad::zero>, avg_pool<2>, conv<2, 1>>"""
 
     def __init__(self):
         super().__init__()
@@ -328,5 +331,6 @@ class Volume(Network):
 
     def forward(self, x):
         x = F.avg_pool3d(F.elu(self.instance_norm1(self.conv1(x))), 2)
-        x = F.interpolate(self.relu(self.batch_norm1(self.conv2(x))), scale_factor=2, mode="trilinear", align_corners=False)
+        x = self.relu(self.batch_norm1(self.conv2(x)))
+        x = F.interpolate(x, scale_factor=2, mode="trilinear", align_corners=False)
         return self.conv4(self.relu(self.conv3(x)))

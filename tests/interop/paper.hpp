@@ -46,10 +46,22 @@ template <class Model> struct paper_example {
   }
 };
 
-/// Relative to the largest logit, and to the largest element of each gradient. A logit is the end of 23 sums on top of
-/// each other, of up to 9216 products, whose roundings add up like a random walk: √(23 · 9216) · 2^−24 = 2.8e-5 of
-/// the largest partial sum at the very worst place, and blocked sums do better by the root of the block.
-inline constexpr double paper_logit_tolerance = 1e-5, paper_gradient_tolerance = 1e-4;
+/// What a run in single precision may be off by: of the logits, relative to the largest; of each gradient, relative to
+/// its largest element; of a gradient's norm. Of some 60 million values a few lie so close to a kink of a ReLU or to a
+/// tie in a pooling that a rounding decides, and each of those moves the gradients by a jump: no bound from rounding
+/// alone holds. So gradients are measured by how far PyTorch in single precision is from PyTorch in double, about 2e-4;
+/// the host may be four times as far, because which values jump, and how many, is chance.
+/// Logits are continuous: 23 sums of up to 9216 products with roundings that go either way could be off by
+/// √(23 · 9216) · 2^−24 = 2.7e-5; sums in blocks do better by about the root of the number of blocks.
+struct paper_tolerance {
+  double logits = 1e-5, gradient, norm;
+
+  explicit paper_tolerance(recorded const& file)
+      : gradient{4 * file.at("single_precision").data[1]}, norm{4 * file.at("single_precision").data[2]} {
+    REQUIRE(gradient < 2e-3);
+    REQUIRE(norm < 1e-3);
+  }
+};
 
 inline double norm_of(std::span<float const> numbers) {
   double sum = 0;
@@ -57,21 +69,23 @@ inline double norm_of(std::span<float const> numbers) {
   return std::sqrt(sum);
 }
 
-template <class Net> void check_gradient(Net& net, network_tensor const& t, recorded const& file) {
+template <class Net>
+void check_gradient(Net& net, network_tensor const& t, recorded const& file, paper_tolerance const& tolerance) {
   auto const g = net.gradients().subspan(static_cast<std::size_t>(t.offset), static_cast<std::size_t>(t.count));
   auto const& facts = file.at("facts." + t.name).data;
   std::size_t const every = g.size() / 61 + 1;
   std::vector<float> sample;
   for (std::size_t i = 0; i < g.size(); i += every) sample.push_back(g[i]);
   CHECK(disagreement("every " + std::to_string(every) + "-th of grad." + t.name, std::span<float const>{sample},
-                     file.at("grad." + t.name), paper_gradient_tolerance, facts[1]) == "");
+                     file.at("grad." + t.name), tolerance.gradient, facts[1]) == "");
   INFO("norm of grad.", t.name, ": expected ", facts[0], ", got ", norm_of(g));
-  CHECK(std::abs(norm_of(g) - facts[0]) <= paper_gradient_tolerance * facts[0]);
+  CHECK(std::abs(norm_of(g) - facts[0]) <= tolerance.norm * facts[0]);
 }
 
 /// A prediction and a training step, dropout included.
 template <class Model> void agrees_with_samples_of(char const* name) {
   recorded const file{name};
+  paper_tolerance const tolerance{file};
   network<Model, host> net{host{}, seed{}};
   set_parameters_by_formula(net);
   paper_example<Model> const e;
@@ -82,11 +96,11 @@ template <class Model> void agrees_with_samples_of(char const* name) {
   for (std::size_t p = 0; p < static_cast<std::size_t>(Model::output.volume()); p += 17)
     for (std::size_t c = 0; c < 2; ++c) sample.push_back(logits.data[2 * p + c]);
   CHECK(disagreement("every 17-th pixel of the logits", std::span<float const>{sample}, file.at("logits"),
-                     paper_logit_tolerance, file.at("largest_logit").data[0]) == "");
+                     tolerance.logits, file.at("largest_logit").data[0]) == "");
 
   double const loss = net.loss_and_gradients(e.tile.view(), e.labels.view(), e.weights.view(), recorded_key, false);
-  CHECK(disagreement("loss", std::span<double const>{&loss, 1}, file.at("loss"), paper_logit_tolerance) == "");
-  for (auto const& t : net.tensors()) check_gradient(net, t, file);
+  CHECK(disagreement("loss", std::span<double const>{&loss, 1}, file.at("loss"), tolerance.logits) == "");
+  for (auto const& t : net.tensors()) check_gradient(net, t, file, tolerance);
 }
 
 }  // namespace oxbow::testing

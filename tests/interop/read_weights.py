@@ -52,8 +52,11 @@ def main():
         return
     first = net.level1["encode"]["conv1"]
     dimensions = first.weight.ndim - 2
-    with torch.no_grad():
-        ours = net(as_batch(np.load(given.tile), dimensions, first.in_channels))
+    try:
+        with torch.no_grad():
+            ours = net(as_batch(np.load(given.tile), dimensions, first.in_channels))
+    except RuntimeError as error:
+        sys.exit(f"PyTorch cannot run this tile: {error} Is --same {'wrong' if given.same else 'missing'}?")
     theirs = as_batch(np.load(given.logits), dimensions, net.conv1.out_channels)
     if ours.shape != theirs.shape:
         sys.exit(f"PyTorch makes logits of shape {tuple(ours.shape[1:])}, but the file has {tuple(theirs.shape[1:])}. "
