@@ -190,7 +190,7 @@ void run(settings const& s) {
 }
 
 int main(int argc, char** argv) {
-  CLI::App app{"Trains a small U-Net to find membranes, and writes a page about it. Draws images where none are given."};
+  CLI::App app{"Trains a small U-Net to find membranes, and writes a page about it. Draws images if none are given."};
   settings s;
   read_arguments(app, s);
   CLI11_PARSE(app, argc, argv);

@@ -45,7 +45,7 @@ template <int Which, int F, pad B> struct block {
   using type = seq<conv<F, 3, B>, batch_norm, relu>;
 };
 template <int F, pad B> struct block<1, F, B> { using type = seq<conv<F, 3, B>, silu, conv<F, 1>>; };
-template <int F, pad B> struct block<2, F, B> { using type = seq<conv<F, 2, pad::valid>, conv<F, 2, pad::valid>, elu>; };
+template <int F, pad B> struct block<2, F, B> { using type = seq<conv<F, 2>, conv<F, 2>, elu>; };
 template <int F> struct block<2, F, pad::zero> { using type = seq<conv<F, 3, pad::zero, 1, 2>, leaky_relu<>>; };
 template <int F, pad B> struct block<3, F, B> {
   using type = seq<residual<seq<conv<F, 3, B>, relu, conv<F, 1>>, conv<F, 1>>, gelu>;
