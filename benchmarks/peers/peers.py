@@ -14,7 +14,6 @@ The tables are printed at the end. With --record, results are added to FILE as l
 all of FILE: so one may measure a part at a time.
 """
 import argparse
-import datetime
 import json
 import os
 import pathlib
@@ -229,14 +228,15 @@ def measure_all(o):
                     able.append(who)
                 except Unable as why:
                     m.skip(f"{who} {case} {task}", why)
-            for number in range(o.rounds):
+            for _ in range(o.rounds):
+                beside = time.time()  # names the round
                 for who in ["oxbow", *able]:
                     try:
                         record = m.measure(who, case, task)
                     except Unable as why:
                         m.skip(f"{who} {case} {task}", why)
                         continue
-                    record["at"] = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+                    record["round"] = beside
                     records.append(record)
                     print(f"{case} {task} {who}: {statistics.median(record['seconds']):.4f} s, "
                           f"{record['mbytes']:.0f} MB, first result after {record['latency']:.2f} s", file=sys.stderr)
@@ -274,7 +274,6 @@ def tables(records):
                   "|---|---|---|---|---|---|---|---|"]
         cases = [c for c in CASES if any(case == c for case, _ in rows)]
         for case in cases:
-            ours = rows.get((case, "oxbow"))
             for who in sorted({w for c, w in rows if c == case}, key=lambda w: (w != "oxbow", w)):
                 mine = rows[case, who]
                 seconds = [s for r in mine for s in r["seconds"]]
@@ -282,10 +281,13 @@ def tables(records):
                 peak = statistics.median(r["mbytes"] for r in mine)
                 name = f"{who} {mine[-1]['version'].split('-')[0]}".strip()
                 cells = [f"`{case}`", name, spread(seconds)]
+                # Against what of ours ran in the same rounds.
+                rounds = {r["round"]: r for r in mine}
+                ours = [r for r in rows.get((case, "oxbow"), []) if r["round"] in rounds]
                 if ours and who != "oxbow":
                     our_median = statistics.median(s for r in ours for s in r["seconds"])
-                    # A round of theirs against the round of ours that ran beside it.
-                    ratios = [statistics.median(t["seconds"]) / statistics.median(u["seconds"]) for t, u in zip(mine, ours)]
+                    ratios = [statistics.median(rounds[r["round"]]["seconds"]) / statistics.median(r["seconds"])
+                              for r in ours]
                     our_peak = statistics.median(r["mbytes"] for r in ours)
                     cells += [f"{median / our_median:.2f}", f"{min(ratios):.2f}–{max(ratios):.2f}", f"{peak:.0f}",
                               f"{peak / our_peak:.2f}"]
