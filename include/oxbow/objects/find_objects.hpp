@@ -84,8 +84,8 @@ inline components find_objects(image<float> const& probability, object_search co
                                 " channels; give those of one class alone.");
   if (how.marker < how.threshold || !(how.apart >= 0))
     throw std::invalid_argument("find_objects: the marker's threshold is " + std::to_string(how.marker) +
-                                " and apart is " + std::to_string(how.apart) + "; they must be at least the threshold, " +
-                                std::to_string(how.threshold) + ", and 0.");
+                                " and apart is " + std::to_string(how.apart) +
+                                "; they must be at least the threshold, " + std::to_string(how.threshold) + ", and 0.");
   across const space = std::isinf(how.spacing.z) ? across::slices : across::volume;
   auto const value = [&](std::int64_t i) { return probability.data[static_cast<std::size_t>(i)]; };
   auto const above = [&](float level) {
@@ -119,8 +119,7 @@ inline components find_objects(image<float> const& probability, object_search co
         depth.data[i] = 2 + static_cast<float>(std::min(std::sqrt(to_border.at[i].first.squared), 1e6));
   }
   components found{watershed(std::move(markers.objects), depth, how.threshold, space)};
-  std::int32_t const most = *std::max_element(found.objects.data.begin(), found.objects.data.end());
-  found.count = most;
+  for (std::int32_t const o : found.objects.data) found.count = std::max(found.count, o);
   return without_specks(std::move(found), std::max<std::int64_t>(1, how.smallest));
 }
 

@@ -6,13 +6,14 @@
 #include <numbers>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <oxbow/predict/predict.hpp>
 
 namespace oxbow {
 
-/// A way to look at an image: turned by so many degrees about its middle, clockwise as seen, then mirrored left to right.
+/// A way to look at an image: turned by so many degrees about its middle, then mirrored left to right.
 struct view_of_image {
   double degrees = 0;
   bool mirrored = false;
