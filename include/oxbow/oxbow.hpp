@@ -23,6 +23,7 @@
 #include <oxbow/objects/find_objects.hpp>
 
 // augment, train, predict, metrics: algorithms over any network
+#include <oxbow/augment/blur.hpp>
 #include <oxbow/augment/elastic.hpp>
 #include <oxbow/augment/gather.hpp>
 #include <oxbow/augment/grey.hpp>
