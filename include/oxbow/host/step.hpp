@@ -3,6 +3,7 @@
 #include <oxbow/host/correlate.hpp>
 #include <oxbow/host/normalisation.hpp>
 #include <oxbow/host/tile_program.hpp>
+#include <oxbow/host/winograd/weight_grad.hpp>
 
 namespace oxbow::on_host {
 
@@ -51,8 +52,12 @@ template <form Form, class Arch, tuning Tuned> struct step_kernel {
   static void prepare(prepared_step& s, int threads, bool repack) {
     if constexpr (is_reduction(anchor)) {
       if constexpr (anchor == op_kind::convolve_grad_weight || anchor == op_kind::up_convolve_grad_weight) {
-        correlator<Arch> const c{correlation_of(s)};
-        s.thread_floats = c.thread_floats(), s.shared_floats = c.shared_floats();
+        correlation const c = correlation_of(s);
+        bool const worth_it = c.rows >= layout::block && c.columns >= layout::block;
+        s.fast[Form.anchor] = worth_it ? winograd_tile_of_gradient(s.instructions[Form.anchor], Tuned.winograd) : 0;
+        with_correlator(s.fast[Form.anchor], c, [&](auto const& by) {
+          s.thread_floats = by.thread_floats(), s.shared_floats = by.shared_floats();
+        });
       }
     } else {
       instruction const& a = s.instructions[Form.anchor];
@@ -87,6 +92,15 @@ template <form Form, class Arch, tuning Tuned> struct step_kernel {
   }
 
  private:
+  /// Calls f with the algorithm for a gradient of weights.
+  template <class F> static void with_correlator(int fast, correlation const& c, F const& f) {
+    if constexpr (anchor == op_kind::convolve_grad_weight) {
+      if constexpr (Tuned.winograd >= 2) if (fast == 2) return f(winograd_correlator<Arch, 2>{c});
+      if constexpr (Tuned.winograd >= 4) if (fast == 4) return f(winograd_correlator<Arch, 4>{c});
+    }
+    f(correlator<Arch>{c});
+  }
+
   static correlation correlation_of(prepared_step const& s) {
     instruction const& i = s.instructions[Form.anchor];
     bool const up = i.kind == op_kind::up_convolve_grad_weight;
@@ -111,9 +125,11 @@ template <form Form, class Arch, tuning Tuned> struct step_kernel {
       operand const* const in = s.operands + i.in[0].first;
       if (i.kind == op_kind::convolve_grad_weight || i.kind == op_kind::up_convolve_grad_weight) {
         if constexpr (anchor == op_kind::convolve_grad_weight || anchor == op_kind::up_convolve_grad_weight)
-          correlator<Arch>{correlation_of(s)}.run(
-              c.pool, c.arena, c.shared, [&](int t) { return c.scratch_of(t); },
-              c.gradients + c.table[i.parameter].offset, c.accumulate);
+          with_correlator(s.fast[n], correlation_of(s), [&](auto const& by) {
+            by.run(
+                c.pool, c.arena, c.shared, [&](int t) { return c.scratch_of(t); },
+                c.gradients + c.table[i.parameter].offset, c.accumulate);
+          });
       } else if (i.kind == op_kind::bias_grad) {
         bias_grad(c.pool, in, i.in[0].count, c.arena, i.in_size, i.in_channels,
                   c.gradients + c.table[i.parameter].offset, c.accumulate);
