@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include <oxbow/core/extent.hpp>
+#include <oxbow/core/portable.hpp>
 
 namespace oxbow {
 
@@ -13,15 +14,15 @@ namespace oxbow {
 struct layout {
   static constexpr int block = 16;
 
-  static constexpr int lanes(int channels) { return channels < block ? channels : block; }
-  static constexpr int blocks(int channels) { return (channels + block - 1) / block; }
+  static constexpr OXBOW_DEVICE int lanes(int channels) { return channels < block ? channels : block; }
+  static constexpr OXBOW_DEVICE int blocks(int channels) { return (channels + block - 1) / block; }
 
   /// Bytes of one pixel of one block; elements of less than a byte are packed within it.
-  static constexpr std::int64_t pixel_bytes(int channels, int bits) {
+  static constexpr OXBOW_DEVICE std::int64_t pixel_bytes(int channels, int bits) {
     return (std::int64_t{lanes(channels)} * bits + 7) / 8;
   }
 
-  static constexpr std::int64_t bytes(extent size, int channels, int bits) {
+  static constexpr OXBOW_DEVICE std::int64_t bytes(extent size, int channels, int bits) {
     return blocks(channels) * size.volume() * pixel_bytes(channels, bits);
   }
 };

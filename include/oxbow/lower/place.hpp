@@ -23,7 +23,7 @@ struct placement {
 /// Buffers begin on cache lines.
 inline constexpr std::int64_t buffer_alignment = 64;
 constexpr std::int64_t bytes_of(value const& v) {
-  std::int64_t const bytes = layout::bytes(v.size, v.channels, static_cast<int>(v.type));
+  std::int64_t const bytes = layout::bytes(v.size, v.channels, bits_of(v.type));
   return (bytes + buffer_alignment - 1) / buffer_alignment * buffer_alignment;
 }
 

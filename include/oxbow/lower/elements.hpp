@@ -1,0 +1,28 @@
+// The same graph with its activations in 16 bits: a plan of half the bytes.
+#pragma once
+#include <oxbow/lower/program.hpp>
+
+namespace oxbow {
+
+/// Activations and their gradients become `type`. What stays in single precision: what the caller writes and reads,
+/// statistics and sums over pixels, and everything that belongs to parameters.
+constexpr flat_graph store_activations(flat_graph net, element type) {
+  for (int v = 0; v < net.values.count; ++v) {
+    value& x = net.values.items[v];
+    op const& made = net.ops.items[x.producer];
+    bool const sums = made.kind == op_kind::norm_statistics || made.kind == op_kind::norm_grad_statistics;
+    bool const per_pixel = made.kind == op_kind::loss && made.out[1] == v;
+    if (x.type == element::f32 && !x.in_gradients && !is_source(made.kind) && !sums && !per_pixel && v != net.output)
+      x.type = type;
+  }
+  return net;
+}
+
+/// A program of Graph whose activations are stored as Type.
+template <flat_graph const& Graph, element Type> struct program_in {
+  static constexpr flat_graph graph = store_activations(Graph, Type);
+  using type = program<graph>;
+};
+template <flat_graph const& Graph> struct program_in<Graph, element::f32> { using type = program<Graph>; };
+
+}  // namespace oxbow
