@@ -2,7 +2,7 @@
 #pragma once
 #include <cstdint>
 
-namespace oxbow::cuda::ptx {
+namespace oxbow::on_cuda::ptx {
 
 /// A pointer into shared memory as the 32-bit address that instructions take.
 __device__ inline std::uint32_t shared_address(void const* p) {
@@ -31,4 +31,4 @@ template <int Pending> __device__ inline void wait_for_copies() {
   asm volatile("cp.async.wait_group %0;" ::"n"(Pending) : "memory");
 }
 
-}  // namespace oxbow::cuda::ptx
+}  // namespace oxbow::on_cuda::ptx

@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <type_traits>
 
-namespace oxbow::cuda {
+namespace oxbow::on_cuda {
 
 /// A kernel is a struct with
 ///   threads   of a block
@@ -29,4 +29,4 @@ __global__ __launch_bounds__(Kernel::threads, resident_blocks<Kernel>) void ente
   Kernel::run(args, *reinterpret_cast<typename Kernel::storage*>(shared_memory));
 }
 
-}  // namespace oxbow::cuda
+}  // namespace oxbow::on_cuda

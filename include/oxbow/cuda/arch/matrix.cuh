@@ -4,7 +4,7 @@
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
 
-namespace oxbow::cuda::ptx {
+namespace oxbow::on_cuda::ptx {
 
 /// Four 8×8 matrices of 16-bit elements. Lane l gives the address of row l % 8 of matrix l / 8; register i then holds,
 /// of matrix i, row l / 4, columns 2 · (l % 4) and the next.
@@ -48,4 +48,4 @@ __device__ inline void multiply(float (&d)[4], __nv_bfloat16, std::uint32_t a0, 
       : "r"(a0), "r"(a1), "r"(a2), "r"(a3), "r"(b0), "r"(b1));
 }
 
-}  // namespace oxbow::cuda::ptx
+}  // namespace oxbow::on_cuda::ptx

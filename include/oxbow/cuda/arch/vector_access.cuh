@@ -2,7 +2,7 @@
 #pragma once
 #include <cstdint>
 
-namespace oxbow::cuda::ptx {
+namespace oxbow::on_cuda::ptx {
 
 /// source  PTX ISA, "Data Movement and Conversion Instructions: ld", .shared.v4
 __device__ inline void load_shared(std::uint32_t (&r)[4], std::uint32_t at) {
@@ -26,4 +26,4 @@ __device__ inline void store_global(void* at, std::uint32_t const (&r)[4]) {
                : "memory");
 }
 
-}  // namespace oxbow::cuda::ptx
+}  // namespace oxbow::on_cuda::ptx

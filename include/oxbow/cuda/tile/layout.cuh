@@ -2,7 +2,7 @@
 #pragma once
 #include <cstdint>
 
-namespace oxbow::cuda {
+namespace oxbow::on_cuda {
 
 /// Channels last: (z, y, x, channel), the channels rounded up to a multiple of 8, so that eight neighbouring
 /// channels of a pixel (an octet) are 16 aligned bytes: the unit of every copy, load and store. An octet is also what a
@@ -38,4 +38,4 @@ template <class T> struct source {
   int shift_y = 0, shift_x = 0;
 };
 
-}  // namespace oxbow::cuda
+}  // namespace oxbow::on_cuda

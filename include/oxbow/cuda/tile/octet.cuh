@@ -6,7 +6,7 @@
 
 #include <oxbow/cuda/arch/vector_access.cuh>
 
-namespace oxbow::cuda {
+namespace oxbow::on_cuda {
 
 using octet = float[8];
 
@@ -57,4 +57,4 @@ __device__ inline void load_floats(octet& v, float const* at) {
   }
 }
 
-}  // namespace oxbow::cuda
+}  // namespace oxbow::on_cuda
