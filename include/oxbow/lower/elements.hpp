@@ -18,11 +18,17 @@ constexpr flat_graph store_activations(flat_graph net, element type) {
   return net;
 }
 
-/// A program of Graph whose activations are stored as Type.
-template <flat_graph const& Graph, element Type> struct program_in {
-  static constexpr flat_graph graph = store_activations(Graph, Type);
-  using type = program<graph>;
+/// The programs of a model with its activations stored as Type. By the model's lowering and not by its graphs: nvcc
+/// 13.0 spells a reference to a graph as a pointer.
+template <class Lowered, element Type> struct programs_in {
+  static constexpr flat_graph predicting = store_activations(Lowered::predicting, Type);
+  static constexpr flat_graph learning = store_activations(Lowered::learning, Type);
+  using inference = program<predicting>;
+  using training = program<learning>;
 };
-template <flat_graph const& Graph> struct program_in<Graph, element::f32> { using type = program<Graph>; };
+template <class Lowered> struct programs_in<Lowered, element::f32> {
+  using inference = typename Lowered::inference;
+  using training = typename Lowered::training;
+};
 
 }  // namespace oxbow

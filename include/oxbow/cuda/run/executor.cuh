@@ -14,7 +14,7 @@ namespace oxbow::on_cuda {
 
 /// The tables of a program that are needed at run time, cut to their size: only these reach the binary.
 template <class Program> struct tables {
-  static constexpr plan const& whole = Program::steps;
+  static constexpr auto const& whole = Program::steps;
 
   template <class T, int N> struct table { T items[N > 0 ? N : 1]; };
   template <class T, int N, class List> static constexpr table<T, N> cut(List const& from) {
@@ -133,11 +133,13 @@ template <class Program> class executor {
       }
     } else {
       using kernel = tile_step<what>;
-      tile_layout<what> const laid{std::span{ops_}.subspan(first, static_cast<std::size_t>(what.count)),
-                                   tile_unit(own, what.count, what.anchor), device_.shared_bytes, s.name};
-      s.launches.push_back([laid, &s](run_context const& c, cudaStream_t order) {
-        launch<kernel>({c.ops + first, c.operands, c.arena, c.parameters, c.packed, c.run, laid.tiles},
-                       laid.tiles.blocks(), order, s.name, laid.bytes);
+      tile_layout const laid{op_kinds{what.kinds, what.count, what.anchor},
+                             std::span{ops_}.subspan(first, static_cast<std::size_t>(what.count)),
+                             tile_unit(own, what.count, what.anchor), sizeof(typename kernel::storage),
+                             device_.shared_bytes, s.name};
+      s.launches.push_back([tiles = laid.tiles, bytes = laid.bytes, &s](run_context const& c, cudaStream_t order) {
+        launch<kernel>({c.ops + first, c.operands, c.arena, c.parameters, c.packed, c.run, tiles},
+                       tiles.blocks(), order, s.name, bytes);
       });
       ++launches_;
     }

@@ -67,14 +67,16 @@ class device_memory {
                            "with more memory."};
     }
     check(code, "cudaMallocAsync", what + " of " + megabytes(bytes));
-    data_ = {static_cast<std::byte*>(p), release{in_order_of}};
+    data_ = std::unique_ptr<std::byte, release>{static_cast<std::byte*>(p), release{in_order_of}};
   }
   std::byte* data() const { return data_.get(); }
   std::int64_t bytes() const { return bytes_; }
 
  private:
   struct release {
-    cudaStream_t in_order_of = nullptr;
+    cudaStream_t in_order_of;
+    release() : in_order_of{nullptr} {}
+    explicit release(cudaStream_t s) : in_order_of{s} {}
     void operator()(std::byte* p) const { cudaFreeAsync(p, in_order_of); }
   };
   std::unique_ptr<std::byte, release> data_;

@@ -8,16 +8,16 @@
 
 namespace oxbow::on_cuda {
 
-/// Chooses the tile of a step of one form and writes the places of patches into its ops. Depends on the step's shape
-/// alone, and on how much shared memory a block may have.
-template <form Form> class tile_layout {
-  using kernel = tile_step<Form>;
-  using extents = tile_extents<Form>;
-
+/// Chooses the tile of a step and writes the places of patches into its ops. Depends on the step's shape alone, and on
+/// how much shared memory a block may have.
+class tile_layout {
  public:
-  /// most_bytes: of shared memory, on this device. throws  std::runtime_error where the smallest tile needs more
-  tile_layout(std::span<tile_op> ops, extent unit, int most_bytes, std::string const& what) : ops_{ops} {
-    tile_op const& a = ops[Form.anchor];
+  /// fixed: bytes of shared memory ahead of the patches; most: in all, on this device.
+  /// throws  std::runtime_error where the smallest tile needs more
+  tile_layout(op_kinds const& kinds, std::span<tile_op> ops, extent unit, std::size_t fixed, int most,
+              std::string const& what)
+      : kinds_{kinds}, ops_{ops}, fixed_{fixed} {
+    tile_op const& a = ops[static_cast<std::size_t>(kinds.anchor)];
     choose_in_place();
     tiles = {.tile = {4, 4, 4}, .size = a.out_size, .channel_tile = a.out_channels, .channels = a.out_channels};
     if (a.out_size.depth == 1) tiles.tile = {1, 8, 8};
@@ -25,10 +25,10 @@ template <form Form> class tile_layout {
     for (int i = 0; i < 3; ++i)
       tiles.tile[i] = std::min(up_to(tiles.tile[i], unit[i]), up_to(a.out_size[i], unit[i]));
     while (measure() > comfortable && shrink(unit)) {}
-    if (bytes > static_cast<std::size_t>(most_bytes))
+    if (bytes > static_cast<std::size_t>(most))
       throw std::runtime_error("cuda: " + what + " needs " + std::to_string(bytes) +
                                " bytes of shared memory for its smallest tile, and a block of this device has " +
-                               std::to_string(most_bytes) + ". Use fewer channels in front of the 1x1 convolution.");
+                               std::to_string(most) + ". Use fewer channels in front of the 1x1 convolution.");
   }
 
   tiling tiles{};
@@ -41,9 +41,9 @@ template <form Form> class tile_layout {
   static int blocks_up(int channels) { return up_to(channels, layout::block); }
 
   /// A head or a loss needs all channels of its pixel.
-  static bool mixes_channels() {
-    for (int i = Form.anchor; i < Form.count; ++i)
-      if (op_kind const k = extents::kind(i); k == op_kind::loss || (i > Form.anchor && k == op_kind::convolve))
+  bool mixes_channels() const {
+    for (int i = kinds_.anchor; i < kinds_.count; ++i)
+      if (op_kind const k = kinds_[i]; k == op_kind::loss || (i > kinds_.anchor && k == op_kind::convolve))
         return true;
     return false;
   }
@@ -63,22 +63,21 @@ template <form Form> class tile_layout {
 
   /// An elementwise op overwrites its input's patch unless somebody reads that later.
   void choose_in_place() {
-    int alias[Form.count];
-    for (int i = 0; i < Form.count; ++i) {
-      op_kind const k = extents::kind(i);
-      bool const part = i != Form.anchor && (k == op_kind::crop || k == op_kind::slice);
+    int alias[tile_extents::most_ops];
+    for (int i = 0; i < kinds_.count; ++i) {
+      bool const part = kinds_.is_part(i);
       alias[i] = part ? ops_[static_cast<std::size_t>(i)].in[0].made : i;
       if (part) alias[i] = alias[alias[i]];
     }
-    for (int i = 0; i < Form.count; ++i) {
+    for (int i = 0; i < kinds_.count; ++i) {
       tile_op& o = ops_[static_cast<std::size_t>(i)];
-      op_kind const k = extents::kind(i);
-      int const m = o.in[extents::main_input(o, i)].made;
+      op_kind const k = kinds_[i];
+      int const m = o.in[kinds_.main_input(o, i)].made;
       o.in_place = (is_elementwise(k) || k == op_kind::loss) && m != none && m < i;
-      for (int j = i; j < Form.count && o.in_place; ++j)
+      for (int j = i; j < kinds_.count && o.in_place; ++j)
         for (int n = 0; n < 4; ++n) {
           int const reads = ops_[static_cast<std::size_t>(j)].in[n].made;
-          bool const its_own = j == i && n == extents::main_input(o, i);
+          bool const its_own = j == i && n == kinds_.main_input(o, i);
           if (reads != none && !its_own && alias[reads] == alias[m]) o.in_place = 0;
         }
       if (o.in_place) alias[i] = alias[m];
@@ -88,13 +87,13 @@ template <form Form> class tile_layout {
   /// Lays the patches out one after the other, each as large as the tile that needs most. Tiles of one size need not
   /// read as much: strides, poolings and borders meet them in another phase.
   std::size_t measure() {
-    std::int64_t most[Form.count][3] = {};
+    std::int64_t most[tile_extents::most_ops][3] = {};
     for (std::int64_t t = 0; t < tiles.boxes(); ++t) {
-      extents const e{ops_.data(), tiles.at(t), tiles.range(0)};
-      for (int i = 0; i < Form.count; ++i) {
+      tile_extents const e{kinds_, ops_.data(), tiles.at(t), tiles.range(0)};
+      for (int i = 0; i < kinds_.count; ++i) {
         tile_op const& o = ops_[static_cast<std::size_t>(i)];
-        op_kind const k = extents::kind(i);
-        bool const part = i != Form.anchor && (k == op_kind::crop || k == op_kind::slice);
+        op_kind const k = kinds_[i];
+        bool const part = kinds_.is_part(i);
         std::int64_t const pixels = e.where[i].empty() ? 0 : e.where[i].size.volume();
         std::int64_t const need[3] = {part || o.in_place ? 0 : pixels * e.channels[i].count, scratch_of(o, k, e, i),
                                       k == op_kind::loss                                ? pixels
@@ -104,15 +103,15 @@ template <form Form> class tile_layout {
       }
     }
     std::int64_t next = 0;
-    for (int i = 0; i < Form.count; ++i) {
+    for (int i = 0; i < kinds_.count; ++i) {
       int* const at[3] = {&ops_[static_cast<std::size_t>(i)].patch, &ops_[static_cast<std::size_t>(i)].scratch,
                           &ops_[static_cast<std::size_t>(i)].second};
       for (int n = 0; n < 3; ++n) *at[n] = static_cast<int>(next), next += most[i][n];
     }
-    return bytes = sizeof(typename kernel::storage) + static_cast<std::size_t>(next) * sizeof(float);
+    return bytes = fixed_ + static_cast<std::size_t>(next) * sizeof(float);
   }
 
-  static std::int64_t scratch_of(tile_op const& o, op_kind k, extents const& e, int i) {
+  static std::int64_t scratch_of(tile_op const& o, op_kind k, tile_extents const& e, int i) {
     int const chunk = std::min(o.in_channels, static_cast<int>(layout::block));
     box const within = intersection(e.where[i], {{0, 0, 0}, o.out_size});
     if (is_convolution(k) && o.in[0].made == none)
@@ -123,7 +122,9 @@ template <form Form> class tile_layout {
     return 0;
   }
 
+  op_kinds kinds_;
   std::span<tile_op> ops_;
+  std::size_t fixed_;
 };
 
 }  // namespace oxbow::on_cuda

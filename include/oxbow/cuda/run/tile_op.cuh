@@ -37,42 +37,50 @@ constexpr OXBOW_DEVICE box read_box(window_taps const& t, box const& y) {
   return before_spread(input_box({t.window, t.stride, t.dilation, t.border}, y), t.spread);
 }
 
-/// What each op of a form makes for one tile of the anchor's output: the ops before the anchor what it reads of them,
-/// those behind it what follows from the tile. The layout of shared memory and the kernel ask the same function.
-template <form Form> struct tile_extents {
-  static constexpr int count = Form.count, anchor = Form.anchor;
+/// The ops of a form, as numbers: what is not worth a kernel of its own asks for them while the program runs.
+struct op_kinds {
+  std::uint64_t kinds = 0;  ///< as in form
+  int count = 0, anchor = 0;
 
-  static constexpr OXBOW_DEVICE op_kind kind(int i) {
-    constexpr std::uint64_t kinds = Form.kinds;
-    return static_cast<op_kind>(kinds >> 6 * i & 63);
+  constexpr explicit OXBOW_DEVICE op_kinds(std::uint64_t kinds, int count, int anchor)
+      : kinds{kinds}, count{count}, anchor{anchor} {}
+  constexpr OXBOW_DEVICE op_kind operator[](int i) const { return static_cast<op_kind>(kinds >> 6 * i & 63); }
+  /// A crop or a slice of a patch: no patch of its own.
+  constexpr OXBOW_DEVICE bool is_part(int i) const {
+    return i != anchor && ((*this)[i] == op_kind::crop || (*this)[i] == op_kind::slice);
   }
   /// The input that an elementwise op runs along with.
-  static constexpr OXBOW_DEVICE int main_input(tile_op const& o, int i) {
-    return kind(i) == op_kind::add && o.in[0].made == none && o.in[1].made != none ? 1 : 0;
+  constexpr OXBOW_DEVICE int main_input(tile_op const& o, int i) const {
+    return (*this)[i] == op_kind::add && o.in[0].made == none && o.in[1].made != none ? 1 : 0;
   }
+};
 
-  box where[count]{};
-  channel_range channels[count]{};
+/// What each op of a form makes for one tile of the anchor's output: the ops before the anchor what it reads of them,
+/// those behind it what follows from the tile. The layout of shared memory and the kernel ask the same function.
+struct tile_extents {
+  static constexpr int most_ops = 12;
 
-  constexpr OXBOW_DEVICE tile_extents(tile_op const* ops, box const& tile, channel_range of_tile) {
-    where[anchor] = tile;
-    for (int i = anchor; i > 0; --i) {
+  box where[most_ops]{};
+  channel_range channels[most_ops]{};
+
+  constexpr OXBOW_DEVICE tile_extents(op_kinds const& kinds, tile_op const* ops, box const& tile,
+                                      channel_range of_tile) {
+    where[kinds.anchor] = tile;
+    for (int i = kinds.anchor; i > 0; --i) {
       int const m = ops[i].in[0].made;
       if (m == none || m > i) continue;
-      where[m] = is_convolution(kind(i)) ? read_box(ops[i].taps, where[i]) : where[i];
+      where[m] = is_convolution(kinds[i]) ? read_box(ops[i].taps, where[i]) : where[i];
     }
-    for (int i = 0; i < count; ++i) {
-      tile_op const& o = ops[i];
-      if (i <= anchor) channels[i] = i < anchor ? channel_range{0, o.out_channels} : of_tile;
-      else follow(o, i);
+    for (int i = 0; i < kinds.count; ++i) {
+      if (i <= kinds.anchor) channels[i] = i < kinds.anchor ? channel_range{0, ops[i].out_channels} : of_tile;
+      else follow(kinds[i], ops[i], i);
     }
   }
 
  private:
-  constexpr OXBOW_DEVICE void follow(tile_op const& o, int i) {
+  constexpr OXBOW_DEVICE void follow(op_kind k, tile_op const& o, int i) {
     int m = o.in[0].made;
-    for (int k = 1; k < 4 && m == none; ++k) m = o.in[k].made;
-    op_kind const k = kind(i);
+    for (int n = 1; n < 4 && m == none; ++n) m = o.in[n].made;
     where[i] = where[m], channels[i] = channels[m];
     if (k == op_kind::convolve || k == op_kind::loss) {
       channels[i] = {0, o.out_channels};

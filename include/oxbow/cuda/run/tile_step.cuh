@@ -16,7 +16,7 @@ namespace oxbow::on_cuda {
 /// order   a block's threads share out the elements of one op, then meet; blocks share nothing. So neither the order of
 ///         blocks nor that of threads has any influence on a bit.
 template <form Form> struct tile_step {
-  using extents = tile_extents<Form>;
+  static_assert(Form.count <= tile_extents::most_ops);
   static constexpr int threads = 128;
   struct storage {
     patch made[Form.count];
@@ -47,17 +47,24 @@ template <form Form> struct tile_step {
     return n == 0 ? Form.f0 : n == 1 ? Form.f1 : n == 2 ? Form.f2 : Form.f3;
   }
 
+  __device__ static op_kinds kinds_of() {
+    constexpr std::uint64_t kinds = Form.kinds;
+    constexpr int count = Form.count, anchor = Form.anchor;
+    return op_kinds{kinds, count, anchor};
+  }
+
   __device__ static void lay_out(args const& a, storage& smem) {
     int const range = static_cast<int>(blockIdx.x) % a.tiles.ranges();
-    extents const e{a.ops, a.tiles.at(static_cast<int>(blockIdx.x) / a.tiles.ranges()), a.tiles.range(range)};
+    op_kinds const kinds = kinds_of();
+    tile_extents const e{kinds, a.ops, a.tiles.at(static_cast<int>(blockIdx.x) / a.tiles.ranges()),
+                         a.tiles.range(range)};
     for (int i = 0; i < Form.count; ++i) {
       tile_op const& o = a.ops[i];
-      op_kind const k = extents::kind(i);
+      op_kind const k = kinds[i];
       patch& y = smem.made[i];
-      if (i != Form.anchor && k == op_kind::crop) y = smem.made[o.in[0].made].cropped(o.border);
-      else if (i != Form.anchor && k == op_kind::slice)
-        y = smem.made[o.in[0].made].sliced(o.channel, o.out_channels);
-      else if (o.in_place) y = smem.made[o.in[extents::main_input(o, i)].made];
+      if (kinds.is_part(i) && k == op_kind::crop) y = smem.made[o.in[0].made].cropped(o.border);
+      else if (kinds.is_part(i)) y = smem.made[o.in[0].made].sliced(o.channel, o.out_channels);
+      else if (o.in_place) y = smem.made[o.in[kinds.main_input(o, i)].made];
       else y = patch::over(smem.floats + o.patch, e.where[i], e.channels[i].first, e.channels[i].count);
       smem.second[i] = k == op_kind::loss ? patch::over(smem.floats + o.second, y.where, 0, 1)
                                           : patch::over(smem.floats + o.second, y.where, y.first, y.count);
@@ -133,7 +140,7 @@ template <form Form> struct tile_step {
   template <int I> __device__ static void elementwise_op(args const& a, storage& smem, tile_op const& o,
                                                          patch const& y) {
     constexpr op_kind kind = Form.kind(I);
-    int const main = extents::main_input(o, I);
+    int const main = kinds_of().main_input(o, I);
     reader const x = input(a, smem, I, main);
     if constexpr (kind == op_kind::activate) {
       map(x, y, [](float e, int, int, int, int) { return value_of<function_at<I>()>(e); });
