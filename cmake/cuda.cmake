@@ -26,7 +26,7 @@ if(OXBOW_CUDA)
 
   add_library(oxbow_cuda_settings INTERFACE)
   target_compile_options(oxbow_cuda_settings INTERFACE
-    "$<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall,-Wextra,-Wno-unused-parameter;--Werror=cross-execution-space-call>")
+    "$<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall,-Wextra,-Wno-unused-parameter;--expt-relaxed-constexpr;--Werror=cross-execution-space-call>")
   # An old-style RPATH to the toolkit's runtime would win over the simulator's.
   target_link_options(oxbow_cuda_settings INTERFACE LINKER:--enable-new-dtags)
   target_link_libraries(oxbow_cuda_settings INTERFACE CUDA::cudart)

@@ -22,7 +22,7 @@ struct packed_filter {
 /// needs   x covers the window of every pixel of y within `size`, in dense coordinates; zeros where the image has none
 /// order   of the sum: taps in row-major order, channels within each; one accumulator
 /// cost    a thread makes four pixels of one channel: one weight and four inputs for four multiply-adds
-inline __device__ void convolve(patch const& x, patch const& y, extent size, window_taps const& at,
+inline __noinline__ __device__ void convolve(patch const& x, patch const& y, extent size, window_taps const& at,
                                 packed_filter const& w, bool begin) {
   constexpr int pixels_each = 4;
   int const pixels = static_cast<int>(y.where.size.volume()), groups = (pixels + pixels_each - 1) / pixels_each;
@@ -85,7 +85,7 @@ inline __device__ void convolve(patch const& x, patch const& y, extent size, win
 }
 
 /// Transposed convolution whose stride is its window s: y(k, q · s + t) = bias(k) + Σ_c w(t, c, k) · x(c, q).
-inline __device__ void up_convolve(patch const& x, patch const& y, extent stride, packed_filter const& w, bool begin) {
+inline __noinline__ __device__ void up_convolve(patch const& x, patch const& y, extent stride, packed_filter const& w, bool begin) {
   for_each(y.where, y.first, y.count, [&](int k, int z, int v, int u) {
     int const tap = (z % stride.depth * stride.height + v % stride.height) * stride.width + u % stride.width;
     float const* weight = w.weights + (std::int64_t{tap} * w.inputs + x.first) * w.outputs + k;

@@ -13,7 +13,7 @@ namespace oxbow::on_cuda {
 /// needs   logits hold all classes; labels and weights are stored tensors of one channel; outside of them a pixel is
 ///         `ignored`
 /// cost    a thread does a pixel
-inline __device__ void softmax_loss(patch const& logits, stored const& labels, stored const& weights,
+inline __noinline__ __device__ void softmax_loss(patch const& logits, stored const& labels, stored const& weights,
                                     std::byte const* arena, float per_pixel, float scale, patch const& loss) {
   constexpr int ignored_label = 255;
   int const classes = logits.count;

@@ -8,13 +8,14 @@ namespace oxbow::on_cuda {
 /// Some channels of a box of a value, channels last. It does not own its memory.
 struct patch {
   float* data = nullptr;
-  box where{};             ///< pixels, in the coordinates of the value
+  box where{};               ///< pixels, in the coordinates of the value
   int first = 0, count = 0;  ///< channels of the value
-  int pitch = 0;           ///< floats from one pixel to the next
-  box memory{};            ///< the box that the memory was laid out for, in the same coordinates
+  int pitch = 0;             ///< floats from one pixel to the next
+  box memory{};              ///< the box that the memory was laid out for, in the same coordinates
+  int unused = 0;            ///< where the compiler would leave a hole that nothing writes
 
   static __device__ patch over(float* data, box where, int first, int count) {
-    return {data, where, first, count, count, where};
+    return {data, where, first, count, count, where, 0};
   }
   __device__ std::int64_t floats() const { return memory.size.volume() * pitch; }
   /// Channel c of the value at the value's pixel (z, y, x), which the patch contains.
@@ -57,13 +58,13 @@ template <class F> __device__ void for_each(box const& where, int first, int cou
 }
 
 /// Fills a patch with what joined tensors show.
-inline __device__ void gather(patch const& to, joined const& from, std::byte const* arena) {
+inline __noinline__ __device__ void gather(patch const& to, joined const& from, std::byte const* arena) {
   for_each(to.where, to.first, to.count,
            [&](int c, int z, int y, int x) { to(c, z, y, x) = from(arena, c, z, y, x); });
 }
 
 /// Writes the pixels and channels of a patch that lie within the tensor.
-inline __device__ void store(patch const& from, stored const& to, std::byte* arena) {
+inline __noinline__ __device__ void store(patch const& from, stored const& to, std::byte* arena) {
   int const end = from.first + from.count < to.channels ? from.first + from.count : to.channels;
   for_each(intersection(from.where, {{0, 0, 0}, to.size}), from.first, end - from.first,
            [&](int c, int z, int y, int x) {
@@ -72,7 +73,7 @@ inline __device__ void store(patch const& from, stored const& to, std::byte* are
 }
 
 /// What lies beyond an image is zero for whoever reads it.
-inline __device__ void zero_beyond(patch const& p, extent size) {
+inline __noinline__ __device__ void zero_beyond(patch const& p, extent size) {
   if (intersection(p.where, {{0, 0, 0}, size}) == p.where) return;
   for_each(p.where, p.first, p.count, [&](int c, int z, int y, int x) {
     if (!size.contains(z, y, x)) p(c, z, y, x) = 0;

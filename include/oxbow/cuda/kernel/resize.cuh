@@ -25,7 +25,7 @@ template <class X> __device__ void max_pool(X const& x, patch const& y, extent w
 
 /// Packs the places of a patch into the tensor: a thread writes a whole byte, so that no two write the same.
 /// needs  the patch's first channel is a multiple of a block
-inline __device__ void store_places(patch const& place, stored const& to, std::byte* arena) {
+inline __noinline__ __device__ void store_places(patch const& place, stored const& to, std::byte* arena) {
   int const per_byte = 8 / to.bits, end = place.first + place.count;
   for_each(intersection(place.where, {{0, 0, 0}, to.size}), 0, (place.count + per_byte - 1) / per_byte,
            [&](int byte, int z, int y, int x) {

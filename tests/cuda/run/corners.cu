@@ -1,0 +1,14 @@
+// Networks where a pass of the compiler has a corner: the device agrees with the oracle.
+#include "../../lower/networks.hpp"
+#include "agreement.cuh"
+using namespace oxbow;
+using namespace oxbow::testing;
+
+TEST_CASE_TEMPLATE("predictions and gradients agree with the oracle", Model,
+                   model<strided, tile<12, 16>>,
+                   model<large_windows, tile<32, 62>>,
+                   model<wide, tile<6, 10>>,
+                   model<image_is_the_skip, tile<10, 14>>,
+                   model<mirrored_skip, tile<12, 16>>) {
+  agrees_with_oracle<Model>();
+}
