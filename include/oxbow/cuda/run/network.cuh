@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <oxbow/core/rearrange.hpp>
+#include <oxbow/core/threads.hpp>
 #include <oxbow/cuda/kernel/loss.cuh>
 #include <oxbow/cuda/kernel/update.cuh>
 #include <oxbow/cuda/run/executor.cuh>
@@ -22,6 +23,7 @@ namespace oxbow {
 struct cuda {
   int device = 0;
   bool each_step = false;  ///< waits for every step, so that a fault on the device names its step: for finding it
+  int threads = 0;         ///< of the host, for what it prepares; 0 is one for each core
 };
 /// The same with activations and their gradients in 16 bits; parameters and sums stay in single precision. With f16
 /// the loss is scaled, and a training step whose gradients overflow is left out.
@@ -37,12 +39,13 @@ template <class Model, element Type> class device_network {
   using model_type = Model;
 
   explicit device_network(cuda where = {}, seed s = {})
-      : device_{open_device(where.device)},
+      : pool_{where.threads},
+        device_{open_device(where.device)},
         each_step_{where.each_step},
         stream_{make_stream()},
         mirror_(static_cast<std::size_t>(Model::forward.parameter_count)) {
     carver c;
-    std::int64_t const arena = Model::forward.parameter_count * 4, values = c.take(arena), state = c.take(sizeof(scale_state)),
+    std::int64_t const values = c.take(Model::forward.parameter_count * 4), state = c.take(sizeof(scale_state)),
                        sums = c.take(sizeof(double) * 128);
     fixed_ = device_memory{c.bytes(), stream_.get(), "the parameters"};
     values_ = reinterpret_cast<float*>(fixed_.data() + values);
@@ -81,10 +84,8 @@ template <class Model, element Type> class device_network {
   static constexpr std::int64_t trainable_count() { return Model::forward.trained_count; }
   static constexpr std::uint64_t schema() { return Model::schema; }
   std::vector<network_tensor> tensors() { return tensors_of(Model::forward, Model::first_axis, parameters()); }
-  /// f(0) … f(count − 1), on the host.
-  template <class F> void for_each(std::int64_t count, F&& f) const {
-    for (std::int64_t i = 0; i < count; ++i) f(i);
-  }
+  /// f(0) … f(count − 1), shared out among the host's threads.
+  template <class F> void for_each(std::int64_t count, F&& f) { pool_(count, f); }
 
   /// Logits of one tile: Model::tile × input_channels → Model::output × classes.
   void infer(image_view<float const> tile, image_view<float> logits) {
@@ -144,6 +145,14 @@ template <class Model, element Type> class device_network {
   static constexpr bool skips_overflow() { return Type == element::f16; }
   /// What the loss is multiplied by, of late.
   float loss_scale() { return answer<scale_state>(state_, "the loss scale").scale; }
+
+  void set_loss_scale(float scale) {
+    scale_state s = answer<scale_state>(state_, "the loss scale");
+    s.scale = scale, s.good = 0;
+    std::memcpy(answers_.data(), &s, sizeof s);
+    copy(state_, answers_.data(), sizeof s, stream_.get(), "the loss scale");
+    wait(stream_.get(), "the loss scale");
+  }
 
   /// The optimizer's buffers, each as long as the trainable parameters.
   void set_optimizer_state(std::vector<std::vector<float>> const& buffers) {
@@ -249,6 +258,7 @@ template <class Model, element Type> class device_network {
     mirror_is_old_ = false;
   }
 
+  thread_pool pool_;
   device device_;
   bool each_step_;
   stream stream_;
