@@ -1,4 +1,4 @@
-// What a program for the GPU includes in the place of oxbow.hpp; nvcc compiles it. The table of contents is there.
+// What a program for the GPU includes in the place of oxbow.hpp, compiled by nvcc.
 #pragma once
 
 // core: sizes, images, random numbers, activations

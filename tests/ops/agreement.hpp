@@ -58,7 +58,8 @@ template <class Model> struct example {
     std::uint64_t n = 0;
     for (float& x : tile.data) x = s.uniform(n++, -1.f, 1.f);
     for (auto& l : labels.data) {
-      std::uint32_t const label = s.below(n++, 9) == 0 ? ignored : s.below(n++, static_cast<std::uint32_t>(Model::classes));
+      std::uint32_t const label =
+          s.below(n++, 9) == 0 ? ignored : s.below(n++, static_cast<std::uint32_t>(Model::classes));
       l = static_cast<std::uint8_t>(label);
     }
     for (float& w : weights.data) w = s.uniform(n++, .25f, 2.f);
@@ -91,7 +92,7 @@ template <class Model, class Backend> void predictions_agree_on(Backend const& w
   stir(net);
   example<Model> e;
   image<float> logits{Model::output, Model::classes, std::numeric_limits<float>::quiet_NaN()};
-  for (int again = 0; again < 2; ++again) {            // the second run meets an arena full of the first
+  for (int again = 0; again < 2; ++again) {  // the second run meets an arena full of the first
     net.infer(std::as_const(e.tile).view(), logits.view());
     e.context.training = false;
     auto const oracle = ops::interpret(Model::forward, e.oracle_tile, in_double(net), e.context);

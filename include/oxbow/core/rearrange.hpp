@@ -16,8 +16,7 @@ template <class F> void for_each_run(extent size, int channels, F&& f) {
   std::int64_t const pixels = size.volume();
   for (int b = 0; b < layout::blocks(channels); ++b) {
     int const count = std::min(layout::block, channels - b * layout::block);
-    for (std::int64_t p = 0; p < pixels; ++p)
-      f((b * pixels + p) * lanes, p * channels + b * layout::block, count);
+    for (std::int64_t p = 0; p < pixels; ++p) f((b * pixels + p) * lanes, p * channels + b * layout::block, count);
   }
 }
 

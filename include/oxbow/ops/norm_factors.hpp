@@ -43,8 +43,7 @@ inline OXBOW_DEVICE norm_grad_factor norm_grad_factor_of(int i, float const* sca
     mean_dx += static_cast<double>(scale[k]) * static_cast<double>(sums[k]) / n;
     mean_d += static_cast<double>(scale[k]) * static_cast<double>(sums[channels + k]) / n;
   }
-  return {static_cast<float>(inverse * static_cast<double>(scale[i])),
-          static_cast<float>(-inverse * inverse * mean_dx),
+  return {static_cast<float>(inverse * static_cast<double>(scale[i])), static_cast<float>(-inverse * inverse * mean_dx),
           static_cast<float>(inverse * (mean * inverse * mean_dx - mean_d))};
 }
 

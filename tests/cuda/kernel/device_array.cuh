@@ -16,7 +16,8 @@ template <class T> class device_array {
     REQUIRE(cudaMemset(memory_.data(), 0xff, static_cast<std::size_t>(bytes())) == cudaSuccess);  // NaN
   }
   explicit device_array(std::vector<T> const& from) : device_array{from.size()} {
-    REQUIRE(cudaMemcpy(memory_.data(), from.data(), static_cast<std::size_t>(bytes()), cudaMemcpyDefault) == cudaSuccess);
+    REQUIRE(cudaMemcpy(memory_.data(), from.data(), static_cast<std::size_t>(bytes()), cudaMemcpyDefault) ==
+            cudaSuccess);
   }
   T* data() const { return reinterpret_cast<T*>(memory_.data()); }
   std::vector<T> host() const {

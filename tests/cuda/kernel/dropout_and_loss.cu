@@ -85,17 +85,23 @@ TEST_CASE("loss and gradient of logits of any size, with ignored pixels") {
   device_array<float> const d{logits}, loss{pixels};
   std::int64_t n = 0;
   for (auto const label : labels) n += label != ignored;
-  on_cuda::launch<lose_all>({d.data(), loss.data(), {{0, 0, 0}, size}, classes, l, w,
-                             reinterpret_cast<std::byte const*>(memory.data()), 1.f / static_cast<float>(n), 4.f},
+  on_cuda::launch<lose_all>({d.data(),
+                             loss.data(),
+                             {{0, 0, 0}, size},
+                             classes,
+                             l,
+                             w,
+                             reinterpret_cast<std::byte const*>(memory.data()),
+                             1.f / static_cast<float>(n),
+                             4.f},
                             1, nullptr, "a test");
   auto const channel_of = [&](int c, ops::pixel p) {
     return double{logits[static_cast<std::size_t>(ops::index(size, p) * classes + c)]};
   };
   auto const wanted = ops::softmax_cross_entropy(
       ops::make_tensor<double>(size, classes, channel_of), labels,
-      ops::make_tensor<double>(size, 1, [&](int, ops::pixel p) {
-        return double{weights[static_cast<std::size_t>(ops::index(size, p))]};
-      }));
+      ops::make_tensor<double>(
+          size, 1, [&](int, ops::pixel p) { return double{weights[static_cast<std::size_t>(ops::index(size, p))]}; }));
   auto const got = d.host(), got_loss = loss.host();
   ops::for_each_pixel(size, [&](ops::pixel p) {
     auto const i = static_cast<std::size_t>(ops::index(size, p));

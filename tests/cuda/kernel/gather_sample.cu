@@ -29,7 +29,10 @@ TEST_CASE("a tile gathered on the device is the host's") {
     gather_pixel<std::remove_const_t<decltype(drawn)>> const pixel{
         {{input.data(), whole, 2}, {labels.data(), whole, 1}, {weights.data(), whole, 1}},
         {{to_input.data(), tile, 2}, {to_labels.data(), output, 1}, {to_weights.data(), output, 1}},
-        drawn, corner, {0, 4, 4}, how};
+        drawn,
+        corner,
+        {0, 4, 4},
+        how};
     on_cuda::for_each_index(pixel, tile.volume(), nullptr);
 
     // A coordinate is the end of some 70 operations on numbers below 64, so it is off by up to 70 · 64 · 2^−24 = 3e-4
@@ -38,7 +41,8 @@ TEST_CASE("a tile gathered on the device is the host's") {
     double const bound = 2 * 3 * 70 * 64 * 0x1p-24;
     double worst = 0;
     auto const got = to_input.host(), got_weights = to_weights.host();
-    for (std::size_t i = 0; i < got.size(); ++i) worst = std::max(worst, std::abs(double{got[i]} - wanted.input.data[i]));
+    for (std::size_t i = 0; i < got.size(); ++i)
+      worst = std::max(worst, std::abs(double{got[i]} - wanted.input.data[i]));
     CHECK(worst <= bound);
     worst = 0;
     for (std::size_t i = 0; i < got_weights.size(); ++i)

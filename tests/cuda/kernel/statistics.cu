@@ -51,7 +51,8 @@ TEST_CASE("means, deviations and their gradients over joined tensors") {
     on_cuda::detail::launch_sums(on_cuda::moment_terms{both, bytes}, size, channels, sums.data(), nullptr, "a test");
     on_cuda::launch<on_cuda::finish_norm_statistics>(
         {sums.data(), both, bytes, size.volume(), parts, channels, groups, out.data(), running ? mean.data() : nullptr,
-         running ? variance.data() : nullptr}, 1, nullptr, "a test");
+         running ? variance.data() : nullptr},
+        1, nullptr, "a test");
     auto const wanted = ops::norm_statistics(x, groups);
     auto const got = out.host();
     // Sums are taken in double, so one rounding to float is all.
@@ -71,8 +72,9 @@ TEST_CASE("means, deviations and their gradients over joined tensors") {
     device_array<float> const both_sums{48}, scale{24}, shift{24};
     on_cuda::detail::launch_sums(on_cuda::norm_grad_terms{gradient, both, bytes, out.data(), channels / groups}, size,
                                  channels, sums.data(), nullptr, "a test");
-    on_cuda::launch<on_cuda::finish_norm_grad>({sums.data(), parts, channels, groups, out.data(), both_sums.data(),
-                                                scale.data(), shift.data(), run.data()}, 1, nullptr, "a test");
+    on_cuda::launch<on_cuda::finish_norm_grad>(
+        {sums.data(), parts, channels, groups, out.data(), both_sums.data(), scale.data(), shift.data(), run.data()}, 1,
+        nullptr, "a test");
     ops::tensor<double> known{{1, 1, 1}, 2 * groups};
     for (int i = 0; i < 2 * groups; ++i) known(i, {}) = double{got[static_cast<std::size_t>(i)]};
     auto const wanted_sums = ops::norm_grad_statistics(dy.tensor, x, known);
@@ -97,9 +99,8 @@ TEST_CASE("the gradient of a bias is written or added, with the loss scale taken
     on_cuda::run_scalars scalars;
     scalars.accumulate = times > 1, scalars.scale = factor.data();
     device_array<on_cuda::run_scalars> const run{std::vector{scalars}};
-    on_cuda::detail::launch_sums(
-        on_cuda::bias_terms{{table.data(), 1}, reinterpret_cast<std::byte*>(memory.data())}, size, 17, sums.data(),
-        nullptr, "a test");
+    on_cuda::detail::launch_sums(on_cuda::bias_terms{{table.data(), 1}, reinterpret_cast<std::byte*>(memory.data())},
+                                 size, 17, sums.data(), nullptr, "a test");
     on_cuda::launch<on_cuda::finish_bias_grad>({sums.data(), on_cuda::parts_of(size), 17, out.data(), run.data()}, 1,
                                                nullptr, "a test");
     auto const got = out.host();

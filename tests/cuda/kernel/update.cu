@@ -49,8 +49,8 @@ TEST_CASE("the length of a gradient, and what it says about the scale of the los
     device_array<float> const d{x};
     using kernel = on_cuda::gradient_norm;
     on_cuda::launch<kernel>({d.data(), nullptr, count, sums.data(), scale.data()}, kernel::parts, nullptr, "a test");
-    on_cuda::launch<kernel>({nullptr, sums.data(), kernel::parts, sums.data() + kernel::parts, scale.data()}, 1, nullptr,
-                            "a test");
+    on_cuda::launch<kernel>({nullptr, sums.data(), kernel::parts, sums.data() + kernel::parts, scale.data()}, 1,
+                            nullptr, "a test");
     return sums.host()[kernel::parts];
   };
   on_cuda::scale_state adaptive;

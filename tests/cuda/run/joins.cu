@@ -18,7 +18,7 @@ using nodes = graph<node<"a", norm_stage<8>, "input">, node<"b", seq<max_pool<2>
                     node<"out", conv<3, 1>, "a", "d", "c">>;
 }  // namespace
 
-TEST_CASE_TEMPLATE("predictions and gradients agree with the oracle", Model, model<seq<joins, conv<2, 1>>, tile<12, 20>>,
-                   model<nodes, tile<10, 14>, channels<2>>) {
+TEST_CASE_TEMPLATE("predictions and gradients agree with the oracle", Model,
+                   model<seq<joins, conv<2, 1>>, tile<12, 20>>, model<nodes, tile<10, 14>, channels<2>>) {
   agrees_with_oracle<Model>();
 }

@@ -8,8 +8,9 @@ using namespace oxbow::testing;
 
 namespace {
 
-using net_type = seq<level<seq<conv<6>, relu>, seq<max_pool<2>, conv<18>, batch_norm, relu, up_conv<6>>,
-                           seq<conv<6>, relu>>, conv<3, 1>>;
+using net_type =
+    seq<level<seq<conv<6>, relu>, seq<max_pool<2>, conv<18>, batch_norm, relu, up_conv<6>>, seq<conv<6>, relu>>,
+        conv<3, 1>>;
 using small = model<net_type, tile<20, 24>>;
 using large = model<net_type, tile<44, 48>>;
 

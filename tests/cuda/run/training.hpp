@@ -28,7 +28,10 @@ inline samples lessons() {
         for (int v = y - 1; v <= y + 1; ++v)
           for (int u = x - 1; u <= x + 1; ++u)
             if (size.contains(0, v, u)) sum += s.input(v, u);
-        s.labels(y, x) = static_cast<std::uint8_t>((y * 7 + x * 3) % 11 == 0 ? ignored : sum < -.9f ? 0 : sum < .9f ? 1 : 2);
+        s.labels(y, x) = static_cast<std::uint8_t>((y * 7 + x * 3) % 11 == 0 ? ignored
+                                                   : sum < -.9f              ? 0
+                                                   : sum < .9f               ? 1
+                                                                             : 2);
         s.weights(y, x) = .5f + static_cast<float>((y + 2 * x) % 5) * .25f;
       }
     all.push_back(std::move(s));

@@ -23,7 +23,7 @@ struct packed_filter {
 /// order   of the sum: taps in row-major order, channels within each; one accumulator
 /// cost    a thread makes four pixels of one channel: one weight and four inputs for four multiply-adds
 inline __noinline__ __device__ void convolve(patch const& x, patch const& y, extent size, window_taps const& at,
-                                packed_filter const& w, bool begin) {
+                                             packed_filter const& w, bool begin) {
   constexpr int pixels_each = 4;
   int const pixels = static_cast<int>(y.where.size.volume()), groups = (pixels + pixels_each - 1) / pixels_each;
   bool const spreads = at.spread.volume() > 1;
@@ -34,8 +34,8 @@ inline __noinline__ __device__ void convolve(patch const& x, patch const& y, ext
     int const lane = item % y.count, k = y.first + lane, group = item / y.count;
     float sum[pixels_each];
     float* to[pixels_each];
-    int from[pixels_each];                    // the window's first pixel in x, in floats; spread: unused
-    int corner[pixels_each][3];               // the same in spread coordinates
+    int from[pixels_each];       // the window's first pixel in x, in floats; spread: unused
+    int corner[pixels_each][3];  // the same in spread coordinates
     bool within[pixels_each];
     for (int j = 0; j < pixels_each; ++j) {
       int const p = group * pixels_each + j < pixels ? group * pixels_each + j : pixels - 1;
@@ -46,11 +46,12 @@ inline __noinline__ __device__ void convolve(patch const& x, patch const& y, ext
       for (int a = 0; a < 3; ++a) corner[j][a] = at_pixel[a] * at.stride[a] - at.border[a];
       to[j] = &y(k, at_pixel[0], at_pixel[1], at_pixel[2]);
       sum[j] = !within[j] ? 0 : begin ? (w.bias != nullptr ? w.bias[k] : 0.f) : *to[j];
-      from[j] = within[j] && !spreads ? static_cast<int>(in.index(corner[j][0] - x.memory.origin.depth,
-                                                                  corner[j][1] - x.memory.origin.height,
-                                                                  corner[j][2] - x.memory.origin.width)) *
-                                            x.pitch
-                                      : 0;
+      from[j] =
+          within[j] && !spreads
+              ? static_cast<int>(in.index(corner[j][0] - x.memory.origin.depth, corner[j][1] - x.memory.origin.height,
+                                          corner[j][2] - x.memory.origin.width)) *
+                    x.pitch
+              : 0;
     }
     float const* weight = w.weights + std::int64_t{x.first} * w.outputs + k;
     std::int64_t const next_tap = std::int64_t{w.inputs} * w.outputs;
@@ -63,10 +64,10 @@ inline __noinline__ __device__ void convolve(patch const& x, patch const& y, ext
             if (!spreads || !within[j]) continue;
             int const u[3] = {corner[j][0] + tz * at.dilation.depth, corner[j][1] + ty * at.dilation.height,
                               corner[j][2] + tx * at.dilation.width};
-            bool const hits = u[0] % at.spread.depth == 0 && u[1] % at.spread.height == 0 &&
-                              u[2] % at.spread.width == 0;
-            source[j] = hits ? &x(x.first, u[0] / at.spread.depth, u[1] / at.spread.height, u[2] / at.spread.width)
-                             : nullptr;
+            bool const hits =
+                u[0] % at.spread.depth == 0 && u[1] % at.spread.height == 0 && u[2] % at.spread.width == 0;
+            source[j] =
+                hits ? &x(x.first, u[0] / at.spread.depth, u[1] / at.spread.height, u[2] / at.spread.width) : nullptr;
           }
           if (source[0] && source[1] && source[2] && source[3]) {
             for (int c = 0; c < x.count; ++c) {
@@ -85,7 +86,8 @@ inline __noinline__ __device__ void convolve(patch const& x, patch const& y, ext
 }
 
 /// Transposed convolution whose stride is its window s: y(k, q · s + t) = bias(k) + Σ_c w(t, c, k) · x(c, q).
-inline __noinline__ __device__ void up_convolve(patch const& x, patch const& y, extent stride, packed_filter const& w, bool begin) {
+inline __noinline__ __device__ void up_convolve(patch const& x, patch const& y, extent stride, packed_filter const& w,
+                                                bool begin) {
   for_each(y.where, y.first, y.count, [&](int k, int z, int v, int u) {
     int const tap = (z % stride.depth * stride.height + v % stride.height) * stride.width + u % stride.width;
     float const* weight = w.weights + (std::int64_t{tap} * w.inputs + x.first) * w.outputs + k;

@@ -34,9 +34,7 @@ struct correlation {
     return m;
   }
   constexpr OXBOW_DEVICE int a_floats() const { return static_cast<int>(strip.volume()) * edge; }
-  constexpr OXBOW_DEVICE int b_floats() const {
-    return static_cast<int>(met({{0, 0, 0}, strip}).size.volume()) * edge;
-  }
+  constexpr OXBOW_DEVICE int b_floats() const { return static_cast<int>(met({{0, 0, 0}, strip}).size.volume()) * edge; }
 };
 
 /// A block sums 16 rows × 16 columns × up to 9 taps over one part of the image, strip by strip; a thread owns a row and
@@ -71,8 +69,8 @@ struct correlate {
     for (int s = begin; s < end; ++s) {
       int const sx = s % w.strips_along(2), sy = s / w.strips_along(2) % w.strips_along(1),
                 sz = s / w.strips_along(2) / w.strips_along(1);
-      box const where = intersection(
-          {{sz * w.strip.depth, sy * w.strip.height, sx * w.strip.width}, w.strip}, {{0, 0, 0}, w.a_size});
+      box const where =
+          intersection({{sz * w.strip.depth, sy * w.strip.height, sx * w.strip.width}, w.strip}, {{0, 0, 0}, w.a_size});
       patch const a = patch::over(smem.floats, where, row_block * edge, rows),
                   b = patch::over(smem.floats + w.a_floats(), w.met(where), column_block * edge, columns);
       __syncthreads();
@@ -85,15 +83,16 @@ struct correlate {
         int const t = first_tap + i < w.taps() ? first_tap + i : w.taps() - 1;
         int const tx = t % w.window.width, ty = t / w.window.width % w.window.height,
                   tz = t / w.window.width / w.window.height;
-        offset[i] = static_cast<int>(b.where.size.index(tz * w.dilation.depth, ty * w.dilation.height,
-                                                        tx * w.dilation.width)) *
-                    columns;
+        offset[i] =
+            static_cast<int>(b.where.size.index(tz * w.dilation.depth, ty * w.dilation.height, tx * w.dilation.width)) *
+            columns;
       }
       float sum[each] = {};
       int p = 0;
       for (int z = 0; z < where.size.depth; ++z)
         for (int y = 0; y < where.size.height; ++y) {
-          int from = static_cast<int>(b.where.size.index(z * w.stride.depth, y * w.stride.height, 0)) * columns + column;
+          int from =
+              static_cast<int>(b.where.size.index(z * w.stride.depth, y * w.stride.height, 0)) * columns + column;
           for (int x = 0; x < where.size.width; ++x, ++p, from += w.stride.width * columns) {
             float const left = a.data[p * rows + row];
 #pragma unroll

@@ -14,7 +14,8 @@ namespace oxbow::on_cuda {
 ///         `ignored`
 /// cost    a thread does a pixel
 inline __noinline__ __device__ void softmax_loss(patch const& logits, stored const& labels, stored const& weights,
-                                    std::byte const* arena, float per_pixel, float scale, patch const& loss) {
+                                                 std::byte const* arena, float per_pixel, float scale,
+                                                 patch const& loss) {
   constexpr int ignored_label = 255;
   int const classes = logits.count;
   for_each(logits.where, 0, 1, [&](int, int z, int y, int x) {

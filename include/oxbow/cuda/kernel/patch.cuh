@@ -43,7 +43,6 @@ struct patch {
   }
 };
 
-
 /// Calls f(c, z, y, x) for all elements of a box of channels, shared out among the block's threads: channels run
 /// fastest, so that neighbouring threads meet neighbouring memory.
 template <class F> __device__ void for_each(box const& where, int first, int count, F&& f) {
@@ -59,17 +58,15 @@ template <class F> __device__ void for_each(box const& where, int first, int cou
 
 /// Fills a patch with what joined tensors show.
 inline __noinline__ __device__ void gather(patch const& to, joined const& from, std::byte const* arena) {
-  for_each(to.where, to.first, to.count,
-           [&](int c, int z, int y, int x) { to(c, z, y, x) = from(arena, c, z, y, x); });
+  for_each(to.where, to.first, to.count, [&](int c, int z, int y, int x) { to(c, z, y, x) = from(arena, c, z, y, x); });
 }
 
 /// Writes the pixels and channels of a patch that lie within the tensor.
 inline __noinline__ __device__ void store(patch const& from, stored const& to, std::byte* arena) {
   int const end = from.first + from.count < to.channels ? from.first + from.count : to.channels;
-  for_each(intersection(from.where, {{0, 0, 0}, to.size}), from.first, end - from.first,
-           [&](int c, int z, int y, int x) {
-             save(arena + to.offset, to.type, to.index(c, z, y, x), from(c, z, y, x));
-           });
+  for_each(
+      intersection(from.where, {{0, 0, 0}, to.size}), from.first, end - from.first,
+      [&](int c, int z, int y, int x) { save(arena + to.offset, to.type, to.index(c, z, y, x), from(c, z, y, x)); });
 }
 
 /// What lies beyond an image is zero for whoever reads it.

@@ -43,8 +43,8 @@ template <class Dy> __device__ void max_pool_grad(Dy const& dy, stored const& pl
   for_each(dx.where, dx.first, dx.count, [&](int c, int z, int y, int x) {
     int const qz = z / window.depth, qy = y / window.height, qx = x / window.width;
     int const tap = (z % window.depth * window.height + y % window.height) * window.width + x % window.width;
-    bool const held = z >= 0 && y >= 0 && x >= 0 && place.size.contains(qz, qy, qx) &&
-                      read_place(place, arena, c, qz, qy, qx) == tap;
+    bool const held =
+        z >= 0 && y >= 0 && x >= 0 && place.size.contains(qz, qy, qx) && read_place(place, arena, c, qz, qy, qx) == tap;
     dx(c, z, y, x) = held ? dy(c, qz, qy, qx) : 0.f;
   });
 }

@@ -7,8 +7,8 @@ namespace oxbow::on_cuda {
 struct run_scalars {
   std::uint64_t seed = 0;
   std::uint32_t step = 0, sample = 0;
-  float label_factor = 0;       ///< 1 / labelled pixels
-  int accumulate = 0;           ///< gradients are added to what is there
+  float label_factor = 0;        ///< 1 / labelled pixels
+  int accumulate = 0;            ///< gradients are added to what is there
   float const* scale = nullptr;  ///< what the gradient of the logits is multiplied by; null: 1
 
   __device__ float loss_scale() const { return scale == nullptr ? 1.f : *scale; }

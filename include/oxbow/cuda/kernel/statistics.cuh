@@ -46,8 +46,7 @@ template <class Terms> struct channel_sums {
       __syncthreads();
       double const all = reduce(smem.temporary[t / groups]).Sum(smem.sum[t / groups][t % groups]);
       int const channel = block * lanes + t / groups;
-      if (t % groups == 0 && channel < a.channels)
-        a.out[(std::int64_t{part} * sums + s) * a.channels + channel] = all;
+      if (t % groups == 0 && channel < a.channels) a.out[(std::int64_t{part} * sums + s) * a.channels + channel] = all;
       __syncthreads();
     }
   }

@@ -55,9 +55,9 @@ struct gradient_norm {
   }
 };
 
-/// parameter i ← rule(parameter i, scale · gradient i, the buffers' i-th elements), for all i in one launch: the rule is
-/// the functor that the host's loop calls. A thread does an element.
-/// cost  reads parameters, gradients and buffers once, writes parameters and buffers once
+/// parameter i ← rule(parameter i, scale · gradient i, the buffers' i-th elements), for all i in one launch: the rule
+/// is the functor that the host's loop calls. A thread does an element. cost  reads parameters, gradients and buffers
+/// once, writes parameters and buffers once
 template <class Rule, int Buffers> struct update_parameters {
   static constexpr int threads = 256;
   struct storage {};

@@ -135,11 +135,13 @@ template <class Program> class executor {
       using kernel = tile_step<what>;
       tile_layout const laid{op_kinds{what.kinds, what.count, what.anchor},
                              std::span{ops_}.subspan(first, static_cast<std::size_t>(what.count)),
-                             tile_unit(own, what.count, what.anchor), sizeof(typename kernel::storage),
-                             device_.shared_bytes, s.name};
+                             tile_unit(own, what.count, what.anchor),
+                             sizeof(typename kernel::storage),
+                             device_.shared_bytes,
+                             s.name};
       s.launches.push_back([tiles = laid.tiles, bytes = laid.bytes, &s](run_context const& c, cudaStream_t order) {
-        launch<kernel>({c.ops + first, c.operands, c.arena, c.parameters, c.packed, c.run, tiles},
-                       tiles.blocks(), order, s.name, bytes);
+        launch<kernel>({c.ops + first, c.operands, c.arena, c.parameters, c.packed, c.run, tiles}, tiles.blocks(),
+                       order, s.name, bytes);
       });
       ++launches_;
     }
@@ -163,9 +165,9 @@ template <class Program> class executor {
     at_scalars_ = up.take(sizeof(run_scalars));
     upload_bytes_ = up.bytes();
     std::int64_t const staged = c.take(2 * upload_bytes_);
-    memory_ = device_memory{c.bytes(), order_,
-                            "the memory of the " + name_ + " program (" + megabytes(Program::peak_bytes) +
-                                " of which the plan's arena)"};
+    memory_ = device_memory{
+        c.bytes(), order_,
+        "the memory of the " + name_ + " program (" + megabytes(Program::peak_bytes) + " of which the plan's arena)"};
     std::byte* const p = memory_.data();
     context_.arena = p + arena, context_.packed = reinterpret_cast<float*>(p + packed);
     context_.sums = reinterpret_cast<double*>(p + sums), context_.partial = reinterpret_cast<float*>(p + partial);

@@ -125,7 +125,8 @@ template <class Model, element Type> class device_network {
     gradient_copy_is_old_ = true;
     if (Model::forward.parameter_count != Model::forward.trained_count)
       mirror_is_old_ = packed_are_old_ = true;  // running statistics have moved
-    launch<sum_losses>({training_->result(), nullptr, labels.count(), sums_}, sum_losses::parts, stream_.get(), "the loss");
+    launch<sum_losses>({training_->result(), nullptr, labels.count(), sums_}, sum_losses::parts, stream_.get(),
+                       "the loss");
     launch<sum_losses>({nullptr, sums_, sum_losses::parts, sums_ + sum_losses::parts}, 1, stream_.get(), "the loss");
     return answer<double>(sums_ + sum_losses::parts, "training program");
   }
@@ -134,8 +135,8 @@ template <class Model, element Type> class device_network {
 
   /// Length of the gradient; judges, with f16, whether it overflowed and the scale has to change.
   double gradient_norm() {
-    launch<on_cuda::gradient_norm>({gradients_, nullptr, trainable_count(), sums_, state_}, on_cuda::gradient_norm::parts,
-                                   stream_.get(), "the gradient's norm");
+    launch<on_cuda::gradient_norm>({gradients_, nullptr, trainable_count(), sums_, state_},
+                                   on_cuda::gradient_norm::parts, stream_.get(), "the gradient's norm");
     double* const out = sums_ + on_cuda::gradient_norm::parts;
     launch<on_cuda::gradient_norm>({nullptr, sums_, on_cuda::gradient_norm::parts, out, state_}, 1, stream_.get(),
                                    "the gradient's norm");
@@ -159,14 +160,16 @@ template <class Model, element Type> class device_network {
     device_.use();
     buffer_count_ = buffers.size();
     std::int64_t const each = (trainable_count() * 4 + 255) / 256 * 256;
-    buffers_ = device_memory{each * static_cast<std::int64_t>(buffers.size()), stream_.get(), "the optimizer's buffers"};
+    buffers_ =
+        device_memory{each * static_cast<std::int64_t>(buffers.size()), stream_.get(), "the optimizer's buffers"};
     for (std::size_t k = 0; k < buffers.size(); ++k)
       copy(buffers_.data() + static_cast<std::int64_t>(k) * each, buffers[k].data(), trainable_count() * 4,
            stream_.get(), "the optimizer's buffers");
     wait(stream_.get(), "the optimizer's buffers");
   }
   std::vector<std::vector<float>> optimizer_state() const {
-    std::vector<std::vector<float>> buffers(buffer_count_, std::vector<float>(static_cast<std::size_t>(trainable_count())));
+    std::vector<std::vector<float>> buffers(buffer_count_,
+                                            std::vector<float>(static_cast<std::size_t>(trainable_count())));
     for (std::size_t k = 0; k < buffer_count_; ++k)
       copy(buffers[k].data(), buffer(k), trainable_count() * 4, stream_.get(), "the optimizer's buffers");
     wait(stream_.get(), "the optimizer's buffers");
@@ -177,9 +180,9 @@ template <class Model, element Type> class device_network {
     send_parameters();
     std::array<float*, static_cast<std::size_t>(Buffers)> state{};
     for (std::size_t k = 0; k < state.size(); ++k) state[k] = buffer(k);
-    launch<update_parameters<Rule, Buffers>>(
-        {rule, scale, values_, gradients_, state, trainable_count(), state_},
-        blocks_for(trainable_count(), update_parameters<Rule, Buffers>::threads), stream_.get(), "the optimizer");
+    launch<update_parameters<Rule, Buffers>>({rule, scale, values_, gradients_, state, trainable_count(), state_},
+                                             blocks_for(trainable_count(), update_parameters<Rule, Buffers>::threads),
+                                             stream_.get(), "the optimizer");
     mirror_is_old_ = packed_are_old_ = true;
   }
   /// The running statistics, which a step that fails has to give back.
@@ -216,7 +219,8 @@ template <class Model, element Type> class device_network {
     return static_cast<std::int64_t>(v.size() * sizeof(T));
   }
   float* buffer(std::size_t k) const {
-    return reinterpret_cast<float*>(buffers_.data() + static_cast<std::int64_t>(k) * (buffers_.bytes() / static_cast<std::int64_t>(buffer_count_)));
+    return reinterpret_cast<float*>(
+        buffers_.data() + static_cast<std::int64_t>(k) * (buffers_.bytes() / static_cast<std::int64_t>(buffer_count_)));
   }
 
   void prepare_training() {

@@ -13,7 +13,7 @@ struct run_context {
   float* parameters = nullptr;
   float* gradients = nullptr;
   float* packed = nullptr;
-  double* sums = nullptr;   ///< of one step at a time
+  double* sums = nullptr;    ///< of one step at a time
   float* partial = nullptr;  ///< the same, for the gradients of weights
   tile_op const* ops = nullptr;
   stored const* operands = nullptr;
@@ -74,11 +74,11 @@ inline void add_reduction(prepared_step& step, instruction const& i, operand con
                        variance = i.running ? parameters[i.parameter + 3].offset : 0;
     step.launches.push_back([=, &i](run_context const& c, cudaStream_t s) {
       detail::launch_sums(moment_terms{at(c, i.in[0]), c.arena}, i.in_size, channels, c.sums, s, what);
-      launch<finish_norm_statistics>({c.sums, at(c, i.in[0]), c.arena, i.in_size.volume(), parts, channels, i.groups,
-                                      reinterpret_cast<float*>(c.arena + out),
-                                      i.running ? c.parameters + mean : nullptr,
-                                      i.running ? c.parameters + variance : nullptr},
-                                     blocks_for(i.groups, finish_norm_statistics::threads), s, what);
+      launch<finish_norm_statistics>(
+          {c.sums, at(c, i.in[0]), c.arena, i.in_size.volume(), parts, channels, i.groups,
+           reinterpret_cast<float*>(c.arena + out), i.running ? c.parameters + mean : nullptr,
+           i.running ? c.parameters + variance : nullptr},
+          blocks_for(i.groups, finish_norm_statistics::threads), s, what);
     });
   } else {
     need(2);

@@ -76,18 +76,42 @@ inline correlation correlation_of(instruction const& i, operand const* table, st
 }
 
 /// Parts of an image whose sums are made apart, as a function of the shape alone.
-inline int parts_of(extent size) {
-  return static_cast<int>(std::clamp<std::int64_t>(size.volume() / 1024, 1, 64));
-}
+inline int parts_of(extent size) { return static_cast<int>(std::clamp<std::int64_t>(size.volume() / 1024, 1, 64)); }
 
 /// What a step is called in errors: its number and its ops.
 inline std::string step_name(char const* program, int number, form const& what) {
-  constexpr char const* words[] = {
-      "image", "labels", "weights", "convolve", "up_convolve", "upsample", "max_pool", "avg_pool", "activate", "drop",
-      "add", "norm_statistics", "norm", "norm_running", "loss", "convolve_grad", "convolve_grad_weight",
-      "up_convolve_grad", "up_convolve_grad_weight", "bias_grad", "upsample_grad", "max_pool_grad", "avg_pool_grad",
-      "activate_grad", "norm_grad_statistics", "norm_grad", "mirror_grad", "crop", "pad_zero", "mirror", "join",
-      "slice"};
+  constexpr char const* words[] = {"image",
+                                   "labels",
+                                   "weights",
+                                   "convolve",
+                                   "up_convolve",
+                                   "upsample",
+                                   "max_pool",
+                                   "avg_pool",
+                                   "activate",
+                                   "drop",
+                                   "add",
+                                   "norm_statistics",
+                                   "norm",
+                                   "norm_running",
+                                   "loss",
+                                   "convolve_grad",
+                                   "convolve_grad_weight",
+                                   "up_convolve_grad",
+                                   "up_convolve_grad_weight",
+                                   "bias_grad",
+                                   "upsample_grad",
+                                   "max_pool_grad",
+                                   "avg_pool_grad",
+                                   "activate_grad",
+                                   "norm_grad_statistics",
+                                   "norm_grad",
+                                   "mirror_grad",
+                                   "crop",
+                                   "pad_zero",
+                                   "mirror",
+                                   "join",
+                                   "slice"};
   static_assert(std::size(words) == static_cast<std::size_t>(op_kind::slice) + 1);
   std::string text = std::string{program} + " step " + std::to_string(number) + " (";
   for (int i = 0; i < what.count; ++i) text += (i > 0 ? ", " : "") + std::string{words[static_cast<int>(what.kind(i))]};

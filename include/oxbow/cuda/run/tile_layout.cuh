@@ -22,9 +22,9 @@ class tile_layout {
     tiles = {.tile = {4, 4, 4}, .size = a.out_size, .channel_tile = a.out_channels, .channels = a.out_channels};
     if (a.out_size.depth == 1) tiles.tile = {1, 8, 8};
     if (!mixes_channels()) tiles.channel_tile = std::min(2 * layout::block, blocks_up(a.out_channels));
-    for (int i = 0; i < 3; ++i)
-      tiles.tile[i] = std::min(up_to(tiles.tile[i], unit[i]), up_to(a.out_size[i], unit[i]));
-    while (measure() > comfortable && shrink(unit)) {}
+    for (int i = 0; i < 3; ++i) tiles.tile[i] = std::min(up_to(tiles.tile[i], unit[i]), up_to(a.out_size[i], unit[i]));
+    while (measure() > comfortable && shrink(unit)) {
+    }
     if (bytes > static_cast<std::size_t>(most))
       throw std::runtime_error("cuda: " + what + " needs " + std::to_string(bytes) +
                                " bytes of shared memory for its smallest tile, and a block of this device has " +
@@ -43,8 +43,7 @@ class tile_layout {
   /// A head or a loss needs all channels of its pixel.
   bool mixes_channels() const {
     for (int i = kinds_.anchor; i < kinds_.count; ++i)
-      if (op_kind const k = kinds_[i]; k == op_kind::loss || (i > kinds_.anchor && k == op_kind::convolve))
-        return true;
+      if (op_kind const k = kinds_[i]; k == op_kind::loss || (i > kinds_.anchor && k == op_kind::convolve)) return true;
     return false;
   }
 
@@ -96,9 +95,9 @@ class tile_layout {
         bool const part = kinds_.is_part(i);
         std::int64_t const pixels = e.where[i].empty() ? 0 : e.where[i].size.volume();
         std::int64_t const need[3] = {part || o.in_place ? 0 : pixels * e.channels[i].count, scratch_of(o, k, e, i),
-                                      k == op_kind::loss                                ? pixels
+                                      k == op_kind::loss                           ? pixels
                                       : k == op_kind::max_pool && o.out[1] != none ? pixels * e.channels[i].count
-                                                                                        : 0};
+                                                                                   : 0};
         for (int n = 0; n < 3; ++n) most[i][n] = std::max(most[i][n], need[n]);
       }
     }

@@ -22,7 +22,7 @@ struct tile_op {
   int patch = 0, scratch = 0, second = 0;  ///< floats, in shared memory: its output, what it needs besides, output 1
   int out[2] = {none, none};               ///< positions in the table of stored tensors
   int unused = 0;
-  std::int64_t weights = 0, bias = none;   ///< floats, in the packed memory
+  std::int64_t weights = 0, bias = none;                 ///< floats, in the packed memory
   std::int64_t parameter[4] = {none, none, none, none};  ///< elements, in the parameter arena
   tile_source in[4]{};
 };

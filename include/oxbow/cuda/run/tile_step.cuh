@@ -1,4 +1,4 @@
-// One step of a plan as one kernel: each op in turn, on patches in shared memory, from what is stored to what is stored.
+// One step of a plan as one kernel: each op in turn, on patches in shared memory.
 #pragma once
 #include <utility>
 
@@ -94,8 +94,10 @@ template <form Form> struct tile_step {
     else if constexpr (kind == op_kind::up_convolve) up_convolution_op(a, smem, o, y);
     else if constexpr (is_elementwise(kind)) elementwise_op<I>(a, smem, o, y);
     else if constexpr (kind == op_kind::loss) loss_op<I>(a, smem, o, y);
-    else if constexpr (is_view(kind) && I != Form.anchor) {}  // a part of a patch
-    else if constexpr (is_view(kind)) view_op<I>(a, o, y);
+    else if constexpr (is_view(kind) && I != Form.anchor) {
+    }  // a part of a patch
+    else if constexpr (is_view(kind))
+      view_op<I>(a, o, y);
     else resize_op<I>(a, smem, o, y);
     __syncthreads();
     if (I < Form.anchor) {
@@ -108,8 +110,8 @@ template <form Form> struct tile_step {
     }
   }
 
-  template <int I> __device__ static void convolution_op(args const& a, storage& smem, tile_op const& o,
-                                                         patch const& y) {
+  template <int I>
+  __device__ static void convolution_op(args const& a, storage& smem, tile_op const& o, patch const& y) {
     packed_filter const w{a.packed + o.weights, o.bias == none ? nullptr : a.packed + o.bias, o.in_channels,
                           o.out_channels};
     if (o.in[0].made != none) return convolve(smem.made[o.in[0].made], y, o.out_size, o.taps, w, true);
@@ -137,8 +139,8 @@ template <form Form> struct tile_step {
     }
   }
 
-  template <int I> __device__ static void elementwise_op(args const& a, storage& smem, tile_op const& o,
-                                                         patch const& y) {
+  template <int I>
+  __device__ static void elementwise_op(args const& a, storage& smem, tile_op const& o, patch const& y) {
     constexpr op_kind kind = Form.kind(I);
     int const main = kinds_of().main_input(o, I);
     reader const x = input(a, smem, I, main);
@@ -146,9 +148,8 @@ template <form Form> struct tile_step {
       map(x, y, [](float e, int, int, int, int) { return value_of<function_at<I>()>(e); });
     } else if constexpr (kind == op_kind::activate_grad) {
       reader const at = input(a, smem, I, 1);
-      map(x, y, [&](float d, int c, int z, int v, int u) {
-        return d * derivative_of<function_at<I>()>(at(c, z, v, u));
-      });
+      map(x, y,
+          [&](float d, int c, int z, int v, int u) { return d * derivative_of<function_at<I>()>(at(c, z, v, u)); });
     } else if constexpr (kind == op_kind::add) {
       reader const other = input(a, smem, I, 1 - main);
       map(x, y, [&](float e, int c, int z, int v, int u) { return e + other(c, z, v, u); });
@@ -216,8 +217,8 @@ template <form Form> struct tile_step {
     joined const from{a.operands + o.in[0].first, o.in[0].count + (kind == op_kind::join ? o.in[1].count : 0)};
     int const channel = kind == op_kind::slice ? o.channel : 0;
     for_each(y.where, y.first, y.count, [&](int c, int z, int v, int u) {
-      y(c, z, v, u) = from(a.arena, c + channel, z + sign * o.border.depth, v + sign * o.border.height,
-                           u + sign * o.border.width);
+      y(c, z, v, u) =
+          from(a.arena, c + channel, z + sign * o.border.depth, v + sign * o.border.height, u + sign * o.border.width);
     });
   }
 
