@@ -9,7 +9,7 @@ struct window_taps {
   extent window{}, stride{}, dilation{}, border{0, 0, 0}, spread{};
 };
 
-/// Weights of a convolution as pack_weights orders them: (tap, input, output).
+/// Weights of a convolution as pack_plain orders them: (tap, input, output).
 struct packed_filter {
   float const* weights = nullptr;
   float const* bias = nullptr;  ///< one per output, or null

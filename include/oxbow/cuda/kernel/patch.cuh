@@ -62,11 +62,11 @@ inline __noinline__ __device__ void gather(patch const& to, joined const& from, 
 }
 
 /// Writes the pixels and channels of a patch that lie within the tensor.
-inline __noinline__ __device__ void store(patch const& from, stored const& to, std::byte* arena) {
+inline __noinline__ __device__ void store_patch(patch const& from, stored const& to, std::byte* arena) {
   int const end = from.first + from.count < to.channels ? from.first + from.count : to.channels;
   for_each(
       intersection(from.where, {{0, 0, 0}, to.size}), from.first, end - from.first,
-      [&](int c, int z, int y, int x) { save(arena + to.offset, to.type, to.index(c, z, y, x), from(c, z, y, x)); });
+      [&](int c, int z, int y, int x) { save_number(arena + to.offset, to.type, to.index(c, z, y, x), from(c, z, y, x)); });
 }
 
 /// What lies beyond an image is zero for whoever reads it.

@@ -36,13 +36,13 @@ struct stored {
 };
 
 /// Element i of numbers of a type, as a float.
-inline __device__ float load(std::byte const* from, number type, std::int64_t i) {
+inline __device__ float load_number(std::byte const* from, number type, std::int64_t i) {
   if (type == number::f32) return reinterpret_cast<float const*>(from)[i];
   if (type == number::f16) return __half2float(reinterpret_cast<__half const*>(from)[i]);
   return __bfloat162float(reinterpret_cast<__nv_bfloat16 const*>(from)[i]);
 }
 /// Rounds to nearest even; what is too large for f16 becomes infinite, which the loss scale looks for.
-inline __device__ void save(std::byte* to, number type, std::int64_t i, float x) {
+inline __device__ void save_number(std::byte* to, number type, std::int64_t i, float x) {
   if (type == number::f32) reinterpret_cast<float*>(to)[i] = x;
   else if (type == number::f16) reinterpret_cast<__half*>(to)[i] = __float2half_rn(x);
   else reinterpret_cast<__nv_bfloat16*>(to)[i] = __float2bfloat16_rn(x);
@@ -64,7 +64,7 @@ inline __device__ float read(stored const& s, std::byte const* arena, int c, int
             sy = detail::seen(y + s.shift.height, s.low.height, s.high.height, s.mirrored),
             sx = detail::seen(x + s.shift.width, s.low.width, s.high.width, s.mirrored);
   if (sz < 0 || sy < 0 || sx < 0) return 0;
-  return load(arena + s.offset, s.type, s.index(s.first_channel + c, sz, sy, sx));
+  return load_number(arena + s.offset, s.type, s.index(s.first_channel + c, sz, sy, sx));
 }
 
 /// Stored tensors, one after the other along the channels.

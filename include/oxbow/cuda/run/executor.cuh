@@ -113,7 +113,7 @@ template <class Program> class executor {
     w.to = packed_floats_, packed_floats_ += w.floats();
     if (w.bias >= 0) w.bias_to = packed_floats_, packed_floats_ += w.outputs();
     w.first_block = pack_blocks_;
-    pack_blocks_ += static_cast<int>(blocks_for(w.floats(), pack_weights::threads));
+    pack_blocks_ += static_cast<int>(blocks_for(w.floats(), pack_plain::threads));
     ops_[static_cast<std::size_t>(i)].weights = w.to;
     ops_[static_cast<std::size_t>(i)].bias = w.bias >= 0 ? w.bias_to : none;
     uses_.push_back(w);
@@ -213,7 +213,7 @@ template <class Program> class executor {
   }
 
   void pack(cudaStream_t s) const {
-    launch<pack_weights>({device_uses_, static_cast<int>(uses_.size()), context_.parameters, context_.packed},
+    launch<pack_plain>({device_uses_, static_cast<int>(uses_.size()), context_.parameters, context_.packed},
                          pack_blocks_, s, name_ + " packed weights");
   }
   void steps(bool wait_for_each) {

@@ -46,8 +46,8 @@ inline void add_reduction(prepared_step& step, instruction const& i, operand con
   auto const need = [&](int sums) {
     step.sums = std::max<std::int64_t>(step.sums, std::int64_t{parts} * sums * channels);
   };
-  auto const at = [](run_context const& c, source const& s) { return joined{c.operands + s.first, s.count}; };
-  auto const offset_of = [=](source const& s) { return operands[s.first].offset; };
+  auto const at = [](run_context const& c, oxbow::source const& s) { return joined{c.operands + s.first, s.count}; };
+  auto const offset_of = [=](oxbow::source const& s) { return operands[s.first].offset; };
   if (i.kind == op_kind::convolve_grad_weight || i.kind == op_kind::up_convolve_grad_weight) {
     std::int64_t const to = parameters[i.parameter].offset;
     correlation const shape = correlation_of(i, operands, nullptr);

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include <oxbow/cuda/kernel/correlate.cuh>
-#include <oxbow/cuda/kernel/pack_weights.cuh>
+#include <oxbow/cuda/kernel/pack_plain.cuh>
 #include <oxbow/cuda/run/launch.cuh>
 #include <oxbow/cuda/run/tile_op.cuh>
 
@@ -56,7 +56,7 @@ inline weight_layout layout_of(instruction const& i, parameter const* parameters
 /// The correlation that the gradient of a convolution's weights is. The tensors lie at `operands`.
 inline correlation correlation_of(instruction const& i, operand const* table, stored const* operands) {
   bool const up = i.kind == op_kind::up_convolve_grad_weight;
-  source const &dy = i.in[0], &x = i.in[1], &a = up ? x : dy, &b = up ? dy : x;
+  oxbow::source const &dy = i.in[0], &x = i.in[1], &a = up ? x : dy, &b = up ? dy : x;
   correlation c;
   c.a = {operands + a.first, a.count}, c.b = {operands + b.first, b.count};
   c.window = i.window, c.stride = i.stride;

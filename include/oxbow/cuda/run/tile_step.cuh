@@ -105,7 +105,7 @@ template <form Form> struct tile_step {
       __syncthreads();
     }
     if (o.out[0] != none) {
-      store(y, a.operands[o.out[0]], a.arena);
+      store_patch(y, a.operands[o.out[0]], a.arena);
       __syncthreads();  // the next op may overwrite the patch
     }
   }
@@ -207,7 +207,7 @@ template <form Form> struct tile_step {
                  a.run->loss_scale(), loss);
     if (o.out[1] == none) return;
     __syncthreads();
-    store(loss, a.operands[o.out[1]], a.arena);
+    store_patch(loss, a.operands[o.out[1]], a.arena);
   }
 
   /// A view that is a step of its own: its operands are seen through it.

@@ -22,7 +22,7 @@ struct weight_layout {
 
 /// to(tap, input, output) = w · factor(output), and the biases. All uses of a program in one launch; a thread does an
 /// element. The first `outputs` elements of a use do the biases as well.
-struct pack_weights {
+struct pack_plain {
   static constexpr int threads = 256;
   struct storage {};
   struct args {
