@@ -10,9 +10,9 @@ namespace oxbow::cuda {
 
 /// y = sink(product), see window_shape. The shape is an argument: one instantiation per tile, element and sink.
 ///
-/// A block owns `pixels` neighbouring output pixels, counted row by row so that no tile is wasted at the right edge, and
-/// `columns` columns. A stage in shared memory is one tap of one chunk: planes of one octet per pixel, gathered from
-/// wherever the tap falls, and the packed weights. A pixel is thus read once per tap, from L2: right for strides,
+/// A block owns `pixels` neighbouring output pixels, counted row by row so that no tile is wasted at the right edge,
+/// and `columns` columns. A stage in shared memory is one tap of one chunk: planes of one octet per pixel, gathered
+/// from wherever the tap falls, and the packed weights. A pixel is thus read once per tap, from L2: right for strides,
 /// dilations and single taps; 3×3 windows of stride 1 are better off with conv_3x3.
 ///
 /// cost    2 · height · width · taps · (first + second) · columns operations
@@ -21,8 +21,8 @@ template <window_tile Tile, class T, class Sink> struct conv_window {
   static constexpr int pixels = Tile.pixels(), columns = Tile.columns(), pieces = chunk / 8, n_tiles = Tile.octets;
   static constexpr int plane = pixels * 16, a_bytes = pieces * plane, b_bytes = chunk * columns * 2;
   static constexpr int a_rounds = pixels * pieces / threads, b_rounds = b_bytes / 16 / threads;
-  static_assert(Tile.octets % 4 == 0, "conv_window: a thread ends with 8 neighbouring columns of 32. Take a multiple of "
-                                      "4 octets.");
+  static_assert(Tile.octets % 4 == 0, "conv_window: a thread ends with 8 neighbouring columns of 32. Take a multiple "
+                                      "of 4 octets.");
   static_assert(chunk % 16 == 0 && pixels * pieces % threads == 0 && b_bytes / 16 % threads == 0,
                 "conv_window: the threads share a stage evenly.");
 
@@ -52,7 +52,8 @@ template <window_tile Tile, class T, class Sink> struct conv_window {
   }
   __device__ static void load(std::uint32_t stage, args const& a, slots const& mine, int tile_n, int i, int total) {
     window_shape const& s = a.shape;
-    int const taps = s.taps_y * s.taps_x, q = i / taps, tap = i - q * taps, tx = tap / s.taps_y, ty = tap - tx * s.taps_y;
+    int const taps = s.taps_y * s.taps_x, q = i / taps, tap = i - q * taps;
+    int const tx = tap / s.taps_y, ty = tap - tx * s.taps_y;
     int const first_chunks = (s.first + chunk - 1) / chunk;
     bool const in_first = q < first_chunks;
     int const pixel = in_first ? a.first.data.pixel : a.second.data.pixel;

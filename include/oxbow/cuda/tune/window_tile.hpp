@@ -4,10 +4,10 @@
 
 namespace oxbow::cuda {
 
-/// A convolution as a product of (pixels × taps · channels) and (taps · channels × columns). Output pixel y reads with tap
-/// t the input row v = y · stride + t · dilation − pad; with `spread` s only rows v that s divides exist, as row v / s:
-/// that is the data gradient of a convolution of stride s. The columns are the output channels, rounded up to 8, once
-/// per phase: phase (i, j) of pixel (y, x) is stored at (y · phases_y + i, x · phases_x + j).
+/// A convolution as a product of (pixels × taps · channels) and (taps · channels × columns). Output pixel y reads with
+/// tap t the input row v = y · stride + t · dilation − pad; with `spread` s only rows v that s divides exist, as row
+/// v / s: that is the data gradient of a convolution of stride s. The columns are the output channels, rounded up to 8,
+/// once per phase: phase (i, j) of pixel (y, x) is stored at (y · phases_y + i, x · phases_x + j).
 struct window_shape {
   int height, width;             ///< pixels of the product
   int first, second, outputs;    ///< channels; outputs is a multiple of 8
@@ -41,8 +41,8 @@ constexpr int blocks(window_shape const& s, window_tile const& t) {
   return ceil_div(s.height * s.width, t.pixels()) * ceil_div(s.columns(), t.columns());
 }
 
-/// The tile that leaves the busiest multiprocessor with the least work. Work is counted in products of 16 × 8 × 16, with
-/// two more per pair of n-tiles for what surrounds them in small tiles.
+/// The tile that leaves the busiest multiprocessor with the least work. Work is counted in products of 16 × 8 × 16,
+/// with a few more for the loads that surround them, which weigh more in small tiles.
 constexpr window_tile pick(window_shape const& s, chip const& c) {
   constexpr window_tile candidates[] = {{4, 8, 2, 2, 64, 2}, {4, 8, 4, 1, 64, 2}, {2, 8, 2, 2, 64, 3},
                                         {2, 8, 4, 1, 64, 2}, {2, 4, 4, 1, 32, 3}, {1, 4, 4, 1, 32, 3}};
