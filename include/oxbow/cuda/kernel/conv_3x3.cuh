@@ -43,7 +43,7 @@ template <conv_shape Shape, conv_tile Tile, class T, class Sink> struct conv_3x3
   static_assert(Shape.edge != beyond::never || Shape.pad == 0, "conv_3x3: with padding say what lies beyond the edge.");
 
   struct storage {
-    alignas(128) unsigned char halo[2][pixels::bytes];
+    alignas(128) unsigned char chunk[2][pixels::bytes];
     unsigned char column[Tile.stages][column_bytes];
     unsigned flag;
   };
@@ -125,7 +125,7 @@ template <conv_shape Shape, conv_tile Tile, class T, class Sink> struct conv_3x3
 
   /// The pipeline over the chunks [q0, q1) of a tile.
   __device__ static void accumulate(accumulators& acc, args const& a, place at, int q0, int q1, storage& s) {
-    auto const halo_at = [&](int q) { return ptx::shared_address(s.halo[0]) + (q & 1) * pixels::bytes; };
+    auto const halo_at = [&](int q) { return ptx::shared_address(s.chunk[0]) + (q & 1) * pixels::bytes; };
     auto const column_at = [&](int i) { return ptx::shared_address(s.column[0]) + i * column_bytes; };
     share const mine = my_share();
     int const y0 = at.y * tile_height, x0 = at.x * tile_width;

@@ -14,7 +14,7 @@ namespace oxbow::cuda {
 /// pixels; a warp owns one dx, all dy and 32 of the outputs: 96 sums per thread. The reduction runs over pixels, so
 /// both operands come from pixel-major shared memory by transposing ldmatrix. 16 pixels of a step are two rows of 8;
 /// with pairs of input rows u, v tap 0 multiplies u, tap 1 the lower half of u with the upper one of v, tap 2 v.
-/// The bias costs a product with ones per 16 pixels × 8 outputs, which the blocks that read the same dy share.
+/// The bias costs a product with ones per 16 pixels × 16 outputs, which the blocks that read the same dy share.
 /// The shape is an argument: one instantiation per tile and element.
 ///
 /// cost    18 · height · width · inputs · outputs operations; reads x and dy once per tile of the other's channels
@@ -83,7 +83,7 @@ template <grad_tile Tile, class T> struct conv_3x3_grad_weight {
   }
 
   using accumulators = float[3][2][4][4];  // (dy, 16 channels, 8 outputs)
-  using bias_accumulators = float[2][4];   // of the outputs 0 … 15 for dx = 0, 16 … 23 and 24 … 31 for the others
+  using bias_accumulators = float[4];      // (16 outputs, 8 times the same): the first 16 for dx = 0, the others for 1
   template <bool Bias>
   __device__ static void multiply_patch(accumulators& acc, bias_accumulators& bias, int dx, std::uint32_t x,
                                         std::uint32_t g) {
@@ -116,10 +116,9 @@ template <grad_tile Tile, class T> struct conv_3x3_grad_weight {
           }
         }
       if constexpr (Bias) {
-        std::uint32_t const b0 = dx == 0 ? b[0][0] : dx == 1 ? b[1][0] : b[1][2];
-        std::uint32_t const b1 = dx == 0 ? b[0][1] : dx == 1 ? b[1][1] : b[1][3];
-        ptx::multiply(bias[0], T{}, ones<T>, ones<T>, ones<T>, ones<T>, b0, b1);
-        if (dx == 0) ptx::multiply(bias[1], T{}, ones<T>, ones<T>, ones<T>, ones<T>, b[0][2], b[0][3]);
+        // what is a column of the right operand is a row of the left one: the same registers, in another order
+        if (dx == 0) ptx::multiply(bias, T{}, b[0][0], b[0][2], b[0][1], b[0][3], ones<T>, ones<T>);
+        if (dx == 1) ptx::multiply(bias, T{}, b[1][0], b[1][2], b[1][1], b[1][3], ones<T>, ones<T>);
       }
     }
   }
@@ -179,13 +178,12 @@ template <grad_tile Tile, class T> struct conv_3x3_grad_weight {
 #pragma unroll
         for (int n = 0; n < 4; ++n)
           a.sums.store(acc[dy][m][n], split, dy * 3 + dx, chunk * channels + m * 16, j.k0 + half * 32 + n * 8);
-    if (!a.sums.bias || lane >= 4) return;
+    if (!a.sums.bias || dx == 2 || lane % 4 != 0) return;
     int const width = (s.outputs + 7) & ~7;
     float* const sums = a.sums.bias + static_cast<std::int64_t>(split * chunks + chunk) * width;
-    for (int i = 0; i < (dx == 0 ? 2 : 1); ++i) {
-      int const k = j.k0 + half * 32 + (dx == 0 ? i * 8 : 8 + dx * 8) + lane * 2;
-      if (k < width) sums[k] = i ? bias[1][0] : bias[0][0], sums[k + 1] = i ? bias[1][1] : bias[0][1];
-    }
+    int const k = j.k0 + half * 32 + dx * 16 + lane / 4;
+    if (k < width) sums[k] = bias[0];
+    if (k + 8 < width) sums[k + 8] = bias[2];
   }
 };
 

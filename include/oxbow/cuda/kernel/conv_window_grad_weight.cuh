@@ -118,7 +118,7 @@ template <window_grad_tile Tile, class T> struct conv_window_grad_weight {
     std::uint32_t const g_at = static_cast<unsigned>(x_bytes + (lane / 8 % 2 * 8 + lane % 8) * 16 +
                                                      lane / 16 * plane + wk * n_tiles * plane);
     float acc[2][n_tiles][4] = {};  // (16 channels, 8 outputs)
-    float of_gradient[n_tiles][4] = {}, of_input[2][4] = {};
+    float of_gradient[n_tiles / 2][4] = {}, of_input[2][4] = {};  // (16 channels, 8 times the same)
     bool const sum_gradient = a.bias == bias_of::gradient && tile_c == 0 && tap == 0 && wc == 0;
     bool const sum_input = a.bias == bias_of::input && tile_k == 0 && wk == 0;
 #pragma unroll
@@ -150,10 +150,8 @@ template <window_grad_tile Tile, class T> struct conv_window_grad_weight {
             ptx::multiply(acc[m][2 * n], T{}, u[m][0], u[m][1], u[m][2], u[m][3], b[0], b[1]);
             ptx::multiply(acc[m][2 * n + 1], T{}, u[m][0], u[m][1], u[m][2], u[m][3], b[2], b[3]);
           }
-          if (sum_gradient) {
-            ptx::multiply(of_gradient[2 * n], T{}, ones<T>, ones<T>, ones<T>, ones<T>, b[0], b[1]);
-            ptx::multiply(of_gradient[2 * n + 1], T{}, ones<T>, ones<T>, ones<T>, ones<T>, b[2], b[3]);
-          }
+          // what is a column of the right operand is a row of the left one: the same registers, in another order
+          if (sum_gradient) ptx::multiply(of_gradient[n], T{}, b[0], b[2], b[1], b[3], ones<T>, ones<T>);
         }
         if (sum_input)
 #pragma unroll
@@ -168,15 +166,16 @@ template <window_grad_tile Tile, class T> struct conv_window_grad_weight {
 #pragma unroll
       for (int n = 0; n < n_tiles; ++n)
         a.sums.store(acc[m][n], split, tap, tile_c * channels + wc * 32 + m * 16, j.k0 + wk * n_tiles * 8 + n * 8);
-    if (sum_gradient && lane < 4) {
+    if (sum_gradient && lane % 4 == 0) {
       int const width = (s.outputs + 7) & ~7;
+      float* const sums = a.sums.bias + static_cast<std::int64_t>(split) * width;
 #pragma unroll
-      for (int n = 0; n < n_tiles; ++n) {
-        int const k = j.k0 + wk * n_tiles * 8 + n * 8 + lane * 2;
-        if (k >= width) continue;
-        a.sums.bias[static_cast<std::int64_t>(split) * width + k] = of_gradient[n][0];
-        a.sums.bias[static_cast<std::int64_t>(split) * width + k + 1] = of_gradient[n][1];
-      }
+      for (int n = 0; n < n_tiles / 2; ++n)
+#pragma unroll
+        for (int high = 0; high < 2; ++high) {
+          int const k = j.k0 + wk * n_tiles * 8 + n * 16 + high * 8 + lane / 4;
+          if (k < width) sums[k] = of_gradient[n][2 * high];
+        }
     }
     if (sum_input && lane % 4 == 0) {
       int const width = (s.first + 7) & ~7;
