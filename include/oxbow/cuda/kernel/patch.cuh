@@ -61,12 +61,15 @@ inline __noinline__ __device__ void gather(patch const& to, joined const& from, 
   for_each(to.where, to.first, to.count, [&](int c, int z, int y, int x) { to(c, z, y, x) = from(arena, c, z, y, x); });
 }
 
-/// Writes the pixels and channels of a patch that lie within the tensor.
+/// Writes the pixels and channels of a patch that lie within the tensor, and zeros behind its last channel where the
+/// layout has room there.
 inline __noinline__ __device__ void store_patch(patch const& from, stored const& to, std::byte* arena) {
   int const end = from.first + from.count < to.channels ? from.first + from.count : to.channels;
-  for_each(
-      intersection(from.where, {{0, 0, 0}, to.size}), from.first, end - from.first,
-      [&](int c, int z, int y, int x) { save_number(arena + to.offset, to.type, to.index(c, z, y, x), from(c, z, y, x)); });
+  int const last = end == to.channels ? to.memory_channels() : end;
+  for_each(intersection(from.where, {{0, 0, 0}, to.size}), from.first, last - from.first,
+           [&](int c, int z, int y, int x) {
+             save_number(arena + to.offset, to.type, to.index(c, z, y, x), c < end ? from(c, z, y, x) : 0.f);
+           });
 }
 
 /// What lies beyond an image is zero for whoever reads it.

@@ -30,8 +30,13 @@ struct stored {
 
   /// Elements before channel c of pixel (z, y, x), in the layout of the arena.
   __device__ std::int64_t index(int c, int z, int y, int x) const {
+    if (type != number::f32) return size.index(z, y, x) * layout_of_halves::padded(channels) + c;
     int const lanes = layout::lanes(channels);
     return ((c / layout::block) * size.volume() + size.index(z, y, x)) * lanes + c % layout::block;
+  }
+  /// The channels that there is memory for.
+  __device__ int memory_channels() const {
+    return type != number::f32 ? layout_of_halves::padded(channels) : channels;
   }
 };
 

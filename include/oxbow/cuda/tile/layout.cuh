@@ -1,5 +1,6 @@
 // How a tensor of 16-bit elements lies on the device, and how parts of one are seen.
 #pragma once
+#include <concepts>
 #include <cstdint>
 
 namespace oxbow::on_cuda {
@@ -27,7 +28,11 @@ template <class T> struct view {
     return data + (static_cast<unsigned>(y) * static_cast<unsigned>(row) +
                    static_cast<unsigned>(x) * static_cast<unsigned>(pixel) + static_cast<unsigned>(channel));
   }
-  __host__ __device__ operator view<T const>() const { return {data, pixel, row, slice}; }
+  template <class U>
+    requires std::same_as<U, T const>
+  __host__ __device__ operator view<U>() const {
+    return {data, pixel, row, slice};
+  }
 };
 
 /// What a kernel reads around a pixel: pixel (y, x) lies at (y + shift_y, x + shift_x) of a box of height × width
