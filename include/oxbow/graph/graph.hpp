@@ -55,8 +55,9 @@ enum class op_kind : unsigned char {
 constexpr bool is_source(op_kind k) { return k <= op_kind::weights; }
 constexpr bool is_view(op_kind k) { return k >= op_kind::crop; }
 
-/// How one element is stored; the number is its bits.
-enum class element : unsigned char { bits2 = 2, bits4 = 4, u8 = 8, f32 = 32 };
+/// How one element is stored. The number is its bits, but for bf16, which has as many as f16.
+enum class element : unsigned char { bits2 = 2, bits4 = 4, u8 = 8, f16 = 16, bf16 = 17, f32 = 32 };
+constexpr int bits_of(element e) { return e == element::bf16 ? 16 : static_cast<int>(e); }
 
 /// One tensor. Gradients of parameters live in the gradient arena, all else in the program's arena.
 struct value {

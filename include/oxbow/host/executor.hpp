@@ -12,7 +12,7 @@ namespace oxbow::on_host {
 
 /// The tables of a program that are needed at run time, cut to their size: only these reach the binary.
 template <class Program> struct tables {
-  static constexpr plan const& whole = Program::steps;
+  static constexpr auto const& whole = Program::steps;
 
   template <class T, int N> struct table { T items[N > 0 ? N : 1]; };
   template <class T, int N, class List> static constexpr table<T, N> cut(List const& from) {

@@ -7,38 +7,6 @@
 
 namespace oxbow::on_host {
 
-/// What a tile of a step must be a multiple of, so that poolings and enlargements fall on whole pixels.
-constexpr extent tile_unit(instruction const* ops, int count, int anchor) {
-  extent unit;
-  for (int i = 0; i < count; ++i) {
-    op_kind const k = ops[i].kind;
-    bool const needs =
-        (is_pooling(k) && i != anchor) || (i == anchor && (k == op_kind::up_convolve || is_pooling_grad(k)));
-    for (int a = 0; a < 3 && needs; ++a)
-      if (unit[a] % ops[i].window[a] != 0) unit[a] *= ops[i].window[a];
-  }
-  return unit;
-}
-
-/// The weight tensor of a convolution as its kernel sees it.
-inline weight_use weights_of(instruction const& i, parameter const* table) {
-  parameter const& p = table[i.parameter];
-  weight_use u{p.rows, p.columns, p.window};
-  switch (i.kind) {
-    case op_kind::convolve_grad:
-      u.rows_are_outputs = false, u.flipped = true;
-      break;
-    case op_kind::up_convolve:
-      u.rows_are_outputs = false, u.by_tap = true;
-      break;
-    default:
-      break;  // convolve: (out, in); up_convolve_grad: (in, out), and its output is the input
-  }
-  return u;
-}
-
-constexpr bool has_weights(op_kind k) { return is_convolution(k) || k == op_kind::up_convolve; }
-
 /// What of a network's options its kernels must know at compile time.
 struct tuning {
   int winograd = 4;  ///< the largest tile of Winograd's convolution; 0: none

@@ -42,6 +42,22 @@ concept trainable_net = requires(Net& net, image_view<float const> input, image_
   { net.schema() } -> std::convertible_to<std::uint64_t>;
 };
 
+/// A network whose parameters lie where the host does not reach, and which therefore updates them itself:
+///   set_optimizer_state(buffers), optimizer_state()   the optimizer's buffers, to and from the host
+///   gradient_norm()                                   length of the gradient
+///   update<Buffers>(rule, scale)                      parameter ← rule(parameter, scale · gradient, its buffers)
+///   remember_statistics(), restore_statistics()       running statistics, for a step that fails
+///   skips_overflow()                                  is a step whose gradient is not finite left out by update()?
+template <class Net>
+concept self_updating_net = trainable_net<Net> && requires(Net& net, std::vector<std::vector<float>> const& buffers) {
+  net.set_optimizer_state(buffers);
+  { net.optimizer_state() } -> std::convertible_to<std::vector<std::vector<float>>>;
+  { net.gradient_norm() } -> std::convertible_to<double>;
+  { net.skips_overflow() } -> std::convertible_to<bool>;
+  net.remember_statistics();
+  net.restore_statistics();
+};
+
 namespace detail {
 
 /// f of the optimizer, or of the one that a variant holds.
@@ -67,6 +83,10 @@ template <trainable_net Net, class Optimizer> class trainer {
     if (options.sampling == tile_sampling::classes) by_class_.emplace(data);
     if (options.checkpoints && options.resume)
       if (auto saved = options.checkpoints.load_newest()) go_on_from(*std::move(saved));
+    if constexpr (self_updating_net<Net>) {
+      net_.set_optimizer_state(state_.optimizer);
+      state_.optimizer = {};
+    }
   }
 
   training_summary run() {
@@ -100,6 +120,11 @@ template <trainable_net Net, class Optimizer> class trainer {
  private:
   std::size_t trainable() const { return static_cast<std::size_t>(net_.trainable_count()); }
   std::span<float> parameters() { return net_.parameters(); }
+  /// To read: a network elsewhere need not take them back.
+  std::span<float const> parameters_now() {
+    if constexpr (self_updating_net<Net>) return static_cast<Net const&>(net_).parameters();
+    else return parameters();
+  }
   std::span<float> statistics() { return parameters().subspan(trainable()); }
   std::span<float const> gradients() { return std::span<float const>(net_.gradients()).first(trainable()); }
   double average_loss() const {
@@ -112,7 +137,8 @@ template <trainable_net Net, class Optimizer> class trainer {
 
   step_report one_step() {
     // Norm layers update their statistics while they run, so a step that fails has to give them back.
-    statistics_before_.assign(statistics().begin(), statistics().end());
+    if constexpr (self_updating_net<Net>) net_.remember_statistics();
+    else statistics_before_.assign(statistics().begin(), statistics().end());
     step_report report{.step = step_, .steps = options_.steps};
     std::vector<chosen_tile> tiles;
     for (int b = 0; b < options_.batch; ++b) {
@@ -125,8 +151,8 @@ template <trainable_net Net, class Optimizer> class trainer {
       if (!std::isfinite(loss)) diverged("the loss is " + std::to_string(loss), {tiles.back()});
       report.loss += loss / options_.batch;
     }
-    report.gradient_norm = euclidean_norm(gradients(), executor()) / options_.batch;
-    if (!std::isfinite(report.gradient_norm))
+    report.gradient_norm = gradient_norm() / options_.batch;
+    if (!std::isfinite(report.gradient_norm) && !skips_overflow())
       diverged("the norm of the gradient is " + std::to_string(report.gradient_norm), tiles);
     update(report);
     ++step_;
@@ -135,6 +161,15 @@ template <trainable_net Net, class Optimizer> class trainer {
     state_.set_figure("average loss weight", 0.98 * state_.figure("average loss weight") + 0.02);
     report.average_loss = average_loss();
     return report;
+  }
+
+  double gradient_norm() {
+    if constexpr (self_updating_net<Net>) return net_.gradient_norm();
+    else return euclidean_norm(gradients(), executor());
+  }
+  bool skips_overflow() const {
+    if constexpr (self_updating_net<Net>) return net_.skips_overflow();
+    else return false;
   }
 
   /// Fills tile_ with the chosen tile, deformed, with its weights.
@@ -152,10 +187,15 @@ template <trainable_net Net, class Optimizer> class trainer {
     auto const scale = static_cast<float>(clip_factor(report.gradient_norm, options_.clip) / options_.batch);
     with(optimizer_, [&](auto const& o) {
       report.rate = o.rate * factor;
-      update_parameters<std::remove_cvref_t<decltype(o)>::buffers>(
-          o.at(step_, factor), scale, parameters().first(trainable()), gradients(), state_.optimizer, executor());
+      constexpr int buffers = std::remove_cvref_t<decltype(o)>::buffers;
+      if constexpr (self_updating_net<Net>) {
+        net_.template update<buffers>(o.at(step_, factor), scale);
+      } else {
+        update_parameters<buffers>(o.at(step_, factor), scale, parameters().first(trainable()), gradients(),
+                                   state_.optimizer, executor());
+        if constexpr (requires { net_.parameters_changed(); }) net_.parameters_changed();
+      }
     });
-    if constexpr (requires { net_.parameters_changed(); }) net_.parameters_changed();
   }
 
   /// The best score so far lies in the checkpoints' figures, so that a resumed run goes on counting.
@@ -186,13 +226,15 @@ template <trainable_net Net, class Optimizer> class trainer {
   void checkpoint() { last_checkpoint_ = save_to(options_.checkpoints); }
 
   std::string save_to(checkpoint_store const& store) {
-    auto const all = parameters();
+    std::span<float const> const all = parameters_now();
     if (!std::all_of(all.begin(), all.end(), [](float p) { return std::isfinite(p); }))
       throw training_diverged("a parameter is infinite or not a number", step_ - 1, {}, last_checkpoint_);
     state_.step = static_cast<std::uint64_t>(step_);
     state_.parameters.assign(all.begin(), all.end());
+    if constexpr (self_updating_net<Net>) state_.optimizer = net_.optimizer_state();
     std::string const place = store.save(state_);
     state_.parameters = {};  // a second copy is needed while saving only
+    if constexpr (self_updating_net<Net>) state_.optimizer = {};
     return place;
   }
 
@@ -222,7 +264,8 @@ template <trainable_net Net, class Optimizer> class trainer {
   }
 
   [[noreturn]] void diverged(std::string const& what, std::vector<chosen_tile> tiles) {
-    std::copy(statistics_before_.begin(), statistics_before_.end(), statistics().begin());
+    if constexpr (self_updating_net<Net>) net_.restore_statistics();
+    else std::copy(statistics_before_.begin(), statistics_before_.end(), statistics().begin());
     throw training_diverged(what, step_, std::move(tiles), last_checkpoint_);
   }
 
