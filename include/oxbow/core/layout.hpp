@@ -27,8 +27,8 @@ struct layout {
   }
 };
 
-/// Numbers of 16 bits lie otherwise: channels last, the channels rounded up to eight, so that eight neighbouring channels
-/// of a pixel are 16 aligned bytes, the unit in which tensor cores are fed. What rounding up adds is finite.
+/// Numbers of 16 bits lie otherwise: channels last, the channels rounded up to eight, so that eight neighbours
+/// are 16 aligned bytes, the unit in which tensor cores are fed. What rounding up adds is finite.
 struct layout_of_halves {
   static constexpr OXBOW_DEVICE int padded(int channels) { return (channels + 7) / 8 * 8; }
   static constexpr OXBOW_DEVICE std::int64_t bytes(extent size, int channels) {

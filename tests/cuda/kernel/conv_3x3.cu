@@ -5,9 +5,9 @@
 
 using namespace oxbow;
 using namespace oxbow::testing;
-using cuda::beyond;
-using cuda::conv_shape;
-using cuda::conv_tile;
+using on_cuda::beyond;
+using on_cuda::conv_shape;
+using on_cuda::conv_tile;
 
 namespace {
 
@@ -31,8 +31,8 @@ doubles joined(doubles const& a, doubles const& b) {
 }
 
 template <conv_shape S, conv_tile Tile, class T> void check() {
-  using steps = cuda::chain<cuda::add_bias, cuda::apply<relu>>;
-  using kernel = cuda::conv_3x3<S, Tile, T, cuda::store<T, steps>>;
+  using steps = on_cuda::chain<on_cuda::add_bias, on_cuda::apply<relu>>;
+  using kernel = on_cuda::conv_3x3<S, Tile, T, on_cuda::store<T, steps>>;
   extent const in{1, S.in_height(), S.in_width()}, out{1, S.height, S.width};
   doubles const first = random_16<T>(in, S.first, 1), second = random_16<T>(in, S.second, 2);
   auto const w = random_weights<T>(S.outputs, S.first + S.second, {1, 3, 3}, 3,
@@ -42,7 +42,7 @@ template <conv_shape S, conv_tile Tile, class T> void check() {
   // the first source is a crop: its neighbours hold NaN
   device_tensor<T> d_first(first, 3), d_second(second), d_y(out, S.outputs);
   packed_layer<T> const layer(
-      cuda::pack_forward(Tile.outputs(), S.chunk, S.first, S.second, S.outputs, 3, 3), w, b);
+      on_cuda::pack_forward(Tile.outputs(), S.chunk, S.first, S.second, S.outputs, 3, 3), w, b);
   device_array<float> partial(static_cast<std::size_t>(kernel::sharing::workspace_floats));
   device_array<unsigned> arrived(std::vector<unsigned>(static_cast<std::size_t>(kernel::sharing::split)));
   launch<kernel>({d_first.source(), d_second.source(), reinterpret_cast<uint4 const*>(layer.weights.data),

@@ -5,8 +5,8 @@
 
 using namespace oxbow;
 using namespace oxbow::testing;
-using cuda::window_shape;
-using cuda::window_tile;
+using on_cuda::window_shape;
+using on_cuda::window_tile;
 
 namespace {
 
@@ -15,8 +15,8 @@ constexpr window_tile small{1, 4, 4, 1, 32, 3}, large{4, 8, 2, 2, 64, 2}, tall{2
 template <window_tile Tile, class T>
 void run(window_shape const& s, device_tensor<T>& x, device_tensor<T>& second, packed_layer<T> const& layer,
          device_tensor<T>& y) {
-  using steps = cuda::chain<cuda::add_bias>;
-  using kernel = cuda::conv_window<Tile, T, cuda::store<T, steps>>;
+  using steps = on_cuda::chain<on_cuda::add_bias>;
+  using kernel = on_cuda::conv_window<Tile, T, on_cuda::store<T, steps>>;
   launch<kernel>({s, x.source(), second.source(), reinterpret_cast<uint4 const*>(layer.weights.data),
                   {{{layer.bias.data}, {}}, y.view()}});
 }
@@ -35,7 +35,7 @@ struct geometry {
 window_shape shape_of(geometry const& g, extent out) {
   auto const& a = g.at;
   return {.height = out.height, .width = out.width, .first = g.first, .second = g.second,
-          .outputs = cuda::layout_16::padded(g.out), .taps_y = a.window.height, .taps_x = a.window.width,
+          .outputs = on_cuda::layout_16::padded(g.out), .taps_y = a.window.height, .taps_x = a.window.width,
           .stride_y = a.stride.height, .stride_x = a.stride.width, .dilation_y = a.dilation.height,
           .dilation_x = a.dilation.width, .pad_y = a.border.height, .pad_x = a.border.width};
 }
@@ -49,7 +49,7 @@ template <window_tile Tile, class T> void forward(geometry const& g) {
   auto const w = random_weights<T>(g.out, x.channels, g.at.window, 3, 0.2f);
   auto const b = random_bias(g.out, 4);
   device_tensor<T> d_first(first, 2), d_second(second, 1), y(out, g.out, 1);
-  packed_layer<T> const layer(cuda::pack_forward(Tile.columns(), Tile.chunk, g.first, g.second, g.out,
+  packed_layer<T> const layer(on_cuda::pack_forward(Tile.columns(), Tile.chunk, g.first, g.second, g.out,
                                                  g.at.window.height, g.at.window.width), w, b);
   run<Tile>(shape_of(g, out), d_first, d_second, layer, y);
   compare(y, ops::convolve(x, w, b, g.at),
@@ -65,10 +65,10 @@ template <window_tile Tile, class T> void gradient(geometry const& g) {
   auto const w = random_weights<T>(g.out, g.first, a.window, 3, 0.2f);
   device_tensor<T> d_dy(dy, 1), dx(g.x, g.first, 1);
   packed_layer<T> const layer(
-      cuda::pack_grad(Tile.columns(), Tile.chunk, g.first, 0, g.out, a.window.height, a.window.width), w,
+      on_cuda::pack_grad(Tile.columns(), Tile.chunk, g.first, 0, g.out, a.window.height, a.window.width), w,
       std::vector<double>(static_cast<std::size_t>(g.first)));
   window_shape const s{.height = g.x.height, .width = g.x.width, .first = g.out, .second = 0,
-                       .outputs = cuda::layout_16::padded(g.first), .taps_y = a.window.height,
+                       .outputs = on_cuda::layout_16::padded(g.first), .taps_y = a.window.height,
                        .taps_x = a.window.width, .dilation_y = a.dilation.height, .dilation_x = a.dilation.width,
                        .pad_y = (a.window.height - 1) * a.dilation.height - a.border.height,
                        .pad_x = (a.window.width - 1) * a.dilation.width - a.border.width,
@@ -123,16 +123,16 @@ TEST_CASE_TEMPLATE("up-convolutions are stored in place, and their data gradient
     auto const w = random_weights<T>(in, out, {1, 2, 2}, 3, 0.2f);
     auto const b = random_bias(out, 4);
     device_tensor<T> d_x(x, 1), y(large, out, 1), d_dy(dy, 1), dx(size, in, 1);
-    packed_layer<T> const layer(cuda::pack_up(Tile.columns(), Tile.chunk, in, out, 2, 2), w, b);
+    packed_layer<T> const layer(on_cuda::pack_up(Tile.columns(), Tile.chunk, in, out, 2, 2), w, b);
     run<Tile>({.height = size.height, .width = size.width, .first = in, .second = 0,
-               .outputs = cuda::layout_16::padded(out), .phases_y = 2, .phases_x = 2}, d_x, d_x, layer, y);
+               .outputs = on_cuda::layout_16::padded(out), .phases_y = 2, .phases_x = 2}, d_x, d_x, layer, y);
     compare(y, ops::up_convolve(x, w, b),
             ops::up_convolve(magnitudes(x), magnitudes(w), std::vector<double>(b.size(), 0.5)), in + 1);
 
-    packed_layer<T> const back(cuda::pack_up_grad(Tile.columns(), Tile.chunk, in, out, 2, 2), w,
+    packed_layer<T> const back(on_cuda::pack_up_grad(Tile.columns(), Tile.chunk, in, out, 2, 2), w,
                                std::vector<double>(static_cast<std::size_t>(in)));
     run<Tile>({.height = size.height, .width = size.width, .first = out, .second = 0,
-               .outputs = cuda::layout_16::padded(in), .taps_y = 2, .taps_x = 2, .stride_y = 2, .stride_x = 2},
+               .outputs = on_cuda::layout_16::padded(in), .taps_y = 2, .taps_x = 2, .stride_y = 2, .stride_x = 2},
               d_dy, d_dy, back, dx);
     compare(dx, ops::up_convolve_grad(dy, w, size), ops::up_convolve_grad(magnitudes(dy), magnitudes(w), size),
             4 * out + 1);
@@ -152,7 +152,7 @@ TEST_CASE("a mirrored border") {
     return x(c, {0, reflect(p.y - 2, 8), reflect(p.x - 2, 9)});
   });
   device_tensor<__half> d_x(x, 2), y(size, 16);
-  packed_layer<__half> const layer(cuda::pack_forward(small.columns(), small.chunk, 16, 0, 16, 5, 5), w, b);
+  packed_layer<__half> const layer(on_cuda::pack_forward(small.columns(), small.chunk, 16, 0, 16, 5, 5), w, b);
   window_shape s{.height = 8, .width = 9, .first = 16, .second = 0, .outputs = 16, .taps_y = 5, .taps_x = 5,
                  .pad_y = 2, .pad_x = 2};
   s.mirror = true;

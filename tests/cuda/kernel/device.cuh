@@ -47,11 +47,11 @@ template <class T> struct device_array {
 };
 
 template <class Kernel> void launch(typename Kernel::args const& a) {
-  constexpr auto bytes = cuda::storage_bytes<Kernel>;
+  constexpr auto bytes = on_cuda::storage_bytes<Kernel>;
   if (bytes > 48 * 1024)
-    must(cudaFuncSetAttribute(cuda::enter<Kernel>, cudaFuncAttributeMaxDynamicSharedMemorySize, int{bytes}),
+    must(cudaFuncSetAttribute(on_cuda::enter<Kernel>, cudaFuncAttributeMaxDynamicSharedMemorySize, int{bytes}),
          "cudaFuncSetAttribute");
-  cuda::enter<Kernel><<<static_cast<unsigned>(Kernel::blocks(a)), Kernel::threads, bytes>>>(a);
+  on_cuda::enter<Kernel><<<static_cast<unsigned>(Kernel::blocks(a)), Kernel::threads, bytes>>>(a);
   must(cudaGetLastError(), "launch");
   must(cudaDeviceSynchronize(), "cudaDeviceSynchronize");
 }
@@ -108,7 +108,7 @@ template <class T> struct device_tensor {
       : height{size.height},
         width{size.width},
         channels{channels},
-        padded{cuda::layout_16::padded(channels)},
+        padded{on_cuda::layout_16::padded(channels)},
         outer{outer},
         memory(static_cast<std::size_t>((height + 2 * outer) * (width + 2 * outer) * padded)) {}
 
@@ -116,12 +116,12 @@ template <class T> struct device_tensor {
       : height{x.size.height},
         width{x.size.width},
         channels{x.channels},
-        padded{cuda::layout_16::padded(x.channels)},
+        padded{on_cuda::layout_16::padded(x.channels)},
         outer{outer},
         memory(filled(x, outer)) {}
 
   static std::vector<T> filled(doubles const& x, int outer) {
-    int const padded = cuda::layout_16::padded(x.channels), wide_row = x.size.width + 2 * outer;
+    int const padded = on_cuda::layout_16::padded(x.channels), wide_row = x.size.width + 2 * outer;
     std::vector<T> v(static_cast<std::size_t>((x.size.height + 2 * outer) * wide_row * padded), narrow<T>(NAN));
     for (int y = 0; y < x.size.height; ++y)
       for (int px = 0; px < x.size.width; ++px)
@@ -132,8 +132,8 @@ template <class T> struct device_tensor {
   }
 
   int row() const { return (width + 2 * outer) * padded; }
-  cuda::view<T> view() { return {memory.data + outer * row() + outer * padded, padded, row()}; }
-  cuda::source<T const> source() { return {view(), height, width}; }
+  on_cuda::view<T> view() { return {memory.data + outer * row() + outer * padded, padded, row()}; }
+  on_cuda::source<T const> source() { return {view(), height, width}; }
 
   /// What it holds; channels that rounding up adds are checked to be finite. Pixels around it to be NaN still.
   doubles read() const {
@@ -189,14 +189,14 @@ template <class T> struct packed_layer {
   device_array<T> weights;
   device_array<float> bias;
 
-  packed_layer(cuda::packing const& order, ops::filter<double> const& w, std::vector<double> const& b)
+  packed_layer(on_cuda::packing const& order, ops::filter<double> const& w, std::vector<double> const& b)
       : weights(static_cast<std::size_t>(order.size())),
-        bias(static_cast<std::size_t>(cuda::layout_16::padded(static_cast<int>(b.size())))) {
+        bias(static_cast<std::size_t>(on_cuda::layout_16::padded(static_cast<int>(b.size())))) {
     device_array<float> const plain(std::vector<float>(w.data.begin(), w.data.end()));
-    launch<cuda::pack_weights<T>>({order, plain.data, weights.data});
+    launch<on_cuda::pack_weights<T>>({order, plain.data, weights.data});
     device_array<float> const plain_bias(std::vector<float>(b.begin(), b.end()));
     if (!b.empty())
-      launch<cuda::pad_bias>({plain_bias.data, bias.data, static_cast<int>(b.size()), static_cast<int>(bias.size)});
+      launch<on_cuda::pad_bias>({plain_bias.data, bias.data, static_cast<int>(b.size()), static_cast<int>(bias.size)});
   }
 };
 

@@ -6,11 +6,11 @@
 
 using namespace oxbow;
 using namespace oxbow::testing;
-using cuda::beyond;
-using cuda::conv_shape;
-using cuda::grad_tile;
-using cuda::window_grad_tile;
-using cuda::window_shape;
+using on_cuda::beyond;
+using on_cuda::conv_shape;
+using on_cuda::grad_tile;
+using on_cuda::window_grad_tile;
+using on_cuda::window_shape;
 
 namespace {
 
@@ -20,12 +20,12 @@ struct result {
 };
 
 template <class Kernel, class Args>
-result collect(Args a, cuda::grad_sums (*sums_of)(decltype(a.shape) const&, float*, float*), int bias_parts,
+result collect(Args a, on_cuda::grad_sums (*sums_of)(decltype(a.shape) const&, float*, float*), int bias_parts,
                int first_padded, int outputs, int bias_count, std::int64_t in_stride, std::int64_t out_stride,
                std::size_t weights, bool add) {
-  cuda::grad_sums const size = sums_of(a.shape, nullptr, nullptr);
+  on_cuda::grad_sums const size = sums_of(a.shape, nullptr, nullptr);
   device_array<float> partial(static_cast<std::size_t>(size.split_floats() * a.splits));
-  device_array<float> partial_bias(static_cast<std::size_t>(bias_parts * cuda::layout_16::padded(bias_count)));
+  device_array<float> partial_bias(static_cast<std::size_t>(bias_parts * on_cuda::layout_16::padded(bias_count)));
   a.sums = sums_of(a.shape, partial.data, bias_parts ? partial_bias.data : nullptr);
   launch<Kernel>(a);
   // where gradients are added, there is 1 before
@@ -35,7 +35,7 @@ result collect(Args a, cuda::grad_sums (*sums_of)(decltype(a.shape) const&, floa
     must(cudaMemcpy(weight.data, one.data(), weights * 4, cudaMemcpyHostToDevice), "cudaMemcpy");
     must(cudaMemcpy(bias.data, one.data(), static_cast<std::size_t>(bias_count) * 4, cudaMemcpyHostToDevice), "cudaMemcpy");
   }
-  launch<cuda::add_grad_sums>({a.sums, weight.data, bias_parts ? bias.data : nullptr, a.splits, bias_parts,
+  launch<on_cuda::add_grad_sums>({a.sums, weight.data, bias_parts ? bias.data : nullptr, a.splits, bias_parts,
                                first_padded, a.shape.first, a.shape.second, outputs, bias_count, in_stride, out_stride,
                                add});
   return {weight.host(), bias.host()};
@@ -65,7 +65,7 @@ template <grad_tile Tile, class T> void check(conv_shape const& s, int splits, b
   ops::taps const at{{1, 3, 3}, {}, {}, {0, s.pad, s.pad}};
   if (s.edge == beyond::mirror)
     FAIL("mirrored borders have their own test");
-  using kernel = cuda::conv_3x3_grad_weight<Tile, T>;
+  using kernel = on_cuda::conv_3x3_grad_weight<Tile, T>;
   auto const w = ops::convolve_grad_weight(dy, x, at);
   auto const got = collect<kernel>(typename kernel::args{s, d_first.source(), d_second.source(), d_dy.view(), {}, splits},
                                    kernel::sums_of, splits * s.chunks(), s.first_chunks() * 32, s.outputs, s.outputs,
@@ -84,7 +84,7 @@ void check_window(extent size, int first, int second, int outputs, ops::taps con
   doubles x{size, first + second};
   x.data = one.data;
   x.data.insert(x.data.end(), two.data.begin(), two.data.end());
-  using kernel = cuda::conv_window_grad_weight<Tile, T>;
+  using kernel = on_cuda::conv_window_grad_weight<Tile, T>;
   window_shape const s{.height = out.height, .width = out.width, .first = first, .second = second, .outputs = outputs,
                        .taps_y = a.window.height, .taps_x = a.window.width, .stride_y = a.stride.height,
                        .stride_x = a.stride.width, .dilation_y = a.dilation.height, .dilation_x = a.dilation.width,
@@ -92,7 +92,7 @@ void check_window(extent size, int first, int second, int outputs, ops::taps con
   auto const w = ops::convolve_grad_weight(dy, x, a);
   auto const got = collect<kernel>(
       typename kernel::args{s, d_one.source(), d_two.source(), d_dy.view(), {}, splits, kernel::bias_of::gradient},
-      kernel::sums_of, splits, cuda::tune::ceil_div(first, kernel::channels) * kernel::channels, outputs, outputs,
+      kernel::sums_of, splits, on_cuda::tune::ceil_div(first, kernel::channels) * kernel::channels, outputs, outputs,
       a.window.volume(), a.window.volume() * x.channels, w.data.size(), false);
   double const pixels = static_cast<double>(out.volume());
   compare(got.weight, w.data, ops::convolve_grad_weight(magnitudes(dy), magnitudes(x), a).data, pixels, 0);
@@ -103,14 +103,14 @@ template <window_grad_tile Tile, class T> void check_up(extent size, int in, int
   extent const large{1, 2 * size.height, 2 * size.width};
   doubles const x = random_16<T>(size, in, 1), dy = random_16<T>(large, out, 2);
   device_tensor<T> d_x(x, 1), d_dy(dy, 1);
-  using kernel = cuda::conv_window_grad_weight<Tile, T>;
+  using kernel = on_cuda::conv_window_grad_weight<Tile, T>;
   window_shape const s{.height = size.height, .width = size.width, .first = out, .second = 0, .outputs = in,
                        .taps_y = 2, .taps_x = 2, .stride_y = 2, .stride_x = 2};
   auto const w = ops::up_convolve_grad_weight(dy, x, {1, 2, 2});
   // (in, out, window): the kernel's inputs are the channels of dy
   auto const got = collect<kernel>(
       typename kernel::args{s, d_dy.source(), d_dy.source(), d_x.view(), {}, splits, kernel::bias_of::input},
-      kernel::sums_of, splits * 4, cuda::tune::ceil_div(out, kernel::channels) * kernel::channels, in, out, 4,
+      kernel::sums_of, splits * 4, on_cuda::tune::ceil_div(out, kernel::channels) * kernel::channels, in, out, 4,
       4l * out, w.data.size(), false);
   double const pixels = static_cast<double>(large.volume());
   compare(got.weight, w.data, ops::up_convolve_grad_weight(magnitudes(dy), magnitudes(x), {1, 2, 2}).data, pixels, 0);
@@ -118,7 +118,7 @@ template <window_grad_tile Tile, class T> void check_up(extent size, int in, int
 }
 
 constexpr grad_tile low{4, 3}, middle{8, 4}, high{14, 2};
-constexpr window_grad_tile large = cuda::tune::large_window_grad, small = cuda::tune::small_window_grad;
+constexpr window_grad_tile large = on_cuda::tune::large_window_grad, small = on_cuda::tune::small_window_grad;
 
 }  // namespace
 
@@ -153,7 +153,7 @@ TEST_CASE("the same bits, whatever the order of the blocks") {
   conv_shape const s{19, 21, 32, 0, 64};
   doubles const x = random_16<__half>({1, 21, 23}, 32, 1), dy = random_16<__half>({1, 19, 21}, 64, 3);
   device_tensor<__half> d_x(x), d_dy(dy);
-  using kernel = cuda::conv_3x3_grad_weight<low, __half>;
+  using kernel = on_cuda::conv_3x3_grad_weight<low, __half>;
   auto const run = [&] {
     return collect<kernel>(typename kernel::args{s, d_x.source(), d_x.source(), d_dy.view(), {}, 5}, kernel::sums_of, 5,
                            32, 64, 64, 9, 9l * 32, 64 * 32 * 9, false);

@@ -8,8 +8,8 @@
 
 using namespace oxbow;
 using namespace oxbow::testing;
-using cuda::conv_shape;
-using cuda::conv_tile;
+using on_cuda::conv_shape;
+using on_cuda::conv_tile;
 
 namespace {
 
@@ -62,16 +62,16 @@ void check(double (*derivative)(double), double (*value)(double)) {
   });
 
   device_tensor<T> d_x(x), d_gradient(out, S.outputs, 1);
-  packed_layer<T> const layer(cuda::pack_forward(Tile.outputs(), S.chunk, S.first, 0, S.outputs, 3, 3), w, b);
+  packed_layer<T> const layer(on_cuda::pack_forward(Tile.outputs(), S.chunk, S.first, 0, S.outputs, 3, 3), w, b);
   device_array<float> const d_b(widened(b, 1, Tile.outputs())), d_hw(widened(hw.data, Classes, Tile.outputs()));
   device_array<float> const d_hb(widened(hb, 1, Classes));
-  cuda::head_layers const layers{d_b.data, d_hw.data, d_hb.data};
+  on_cuda::head_layers const layers{d_b.data, d_hw.data, d_hb.data};
   auto const* packed = reinterpret_cast<uint4 const*>(layer.weights.data);
 
   {
-    using sink = cuda::head_logits<F, Classes>;
+    using sink = on_cuda::head_logits<F, Classes>;
     device_array<float> logits(static_cast<std::size_t>(out.volume() * Classes));
-    launch<cuda::conv_3x3<S, Tile, T, sink>>(
+    launch<on_cuda::conv_3x3<S, Tile, T, sink>>(
         {d_x.source(), d_x.source(), packed, {layers, logits.data, S.height, S.width}, nullptr, nullptr});
     auto const got = logits.host();
     doubles const is = ops::make_tensor<double>(out, Classes, [&](int j, ops::pixel p) {
@@ -80,8 +80,8 @@ void check(double (*derivative)(double), double (*value)(double)) {
     CHECK(mismatch(is, z, [&](int, ops::pixel p) { return ez(0, p); }) == "");
   }
 
-  using sink = cuda::head_loss<T, F, Classes>;
-  using kernel = cuda::conv_3x3<S, Tile, T, sink>;
+  using sink = on_cuda::head_loss<T, F, Classes>;
+  using kernel = on_cuda::conv_3x3<S, Tile, T, sink>;
   constexpr double scale = 64;
   device_array<std::uint8_t> const d_labels(labels);
   device_array<float> const d_weights(std::vector<float>(weights.data.begin(), weights.data.end()));
@@ -91,10 +91,10 @@ void check(double (*derivative)(double), double (*value)(double)) {
   device_array<float> partial(static_cast<std::size_t>(kernel::tiles * sink::sums_of(Tile.outputs())));
   launch<kernel>({d_x.source(), d_x.source(), packed,
                   {layers, d_labels.data, d_weights.data, d_share.data, d_scale.data, d_gradient.view(),
-                   pixel_loss.data, partial.data, S.height, S.width, cuda::layout_16::padded(S.outputs)},
+                   pixel_loss.data, partial.data, S.height, S.width, on_cuda::layout_16::padded(S.outputs)},
                   nullptr, nullptr});
   device_array<float> dw(hw.data.size()), db(Classes), total(1);
-  launch<cuda::add_head_sums>({partial.data, kernel::tiles, Classes, Tile.outputs(), S.outputs, dw.data, db.data,
+  launch<on_cuda::add_head_sums>({partial.data, kernel::tiles, Classes, Tile.outputs(), S.outputs, dw.data, db.data,
                                total.data, false});
 
   // A probability changes by at most half as much as a logit; a loss by at most twice as much. Exponentials and

@@ -2,6 +2,7 @@
 #include <oxbow/cuda/run/reductions.cuh>
 #include <oxbow/ops/convolution.hpp>
 #include <oxbow/ops/normalisation.hpp>
+#include <oxbow/ops/views.hpp>
 
 #include "device_array.cuh"
 using namespace oxbow;
