@@ -1,8 +1,9 @@
 // Everything but files, in the order in which the parts build on each other: the table of contents.
 #pragma once
 
-// core: sizes, images, random numbers, activations
+// core: sizes, images, random numbers, activations, losses
 #include <oxbow/core/image.hpp>
+#include <oxbow/core/losses.hpp>
 #include <oxbow/core/random.hpp>
 
 // net: the language of networks, and networks with a name

@@ -208,7 +208,7 @@ class plan_runner {
       case op_kind::loss: {
         std::vector<std::uint8_t> labels;
         for (float const l : in[1]->data) labels.push_back(static_cast<std::uint8_t>(l));
-        auto both = ops::softmax_cross_entropy(x, labels, *in[2]);
+        auto both = ops::softmax_loss(*i.loss, x, labels, *in[2]);
         return {std::move(both.gradient), std::move(both.loss)};
       }
       case op_kind::convolve_grad:

@@ -5,6 +5,7 @@
 #include <oxbow/core/extent.hpp>
 #include <oxbow/core/function.hpp>
 #include <oxbow/core/list.hpp>
+#include <oxbow/core/losses.hpp>
 #include <oxbow/graph/limits.hpp>
 #include <oxbow/graph/path.hpp>
 
@@ -107,6 +108,7 @@ struct op {
   bool running = false;    ///< norm_statistics: keeps running statistics
   function const* f = &function_of<identity>::self;
   float rate = 0;  ///< of a drop
+  loss_function const* loss = &loss_of<cross_entropy>::self;
 };
 
 /// A network for one tile.

@@ -3,8 +3,10 @@
 #include <cmath>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include <oxbow/core/image.hpp>
+#include <oxbow/core/losses.hpp>
 #include <oxbow/core/wording.hpp>
 #include <oxbow/ops/tensor.hpp>
 
@@ -50,6 +52,28 @@ loss_and_gradient<Real> softmax_cross_entropy(tensor<Real> const& logits, std::v
     for (int k = 0; k < classes; ++k)
       r.gradient(k, p) = static_cast<Real>(share * (std::exp(logits(k, p) - most) / sum - (k == label)));
     r.loss(0, p) = static_cast<Real>(share * (std::log(sum) - (logits(label, p) - most)));
+  });
+  return r;
+}
+
+/// The same with another loss of a pixel than cross-entropy.
+template <std::floating_point Real>
+loss_and_gradient<Real> softmax_loss(loss_function const& loss, tensor<Real> const& logits,
+                                     std::vector<std::uint8_t> const& labels, tensor<Real> const& weights) {
+  if (loss.plain) return softmax_cross_entropy(logits, labels, weights);
+  auto r = softmax_cross_entropy(logits, labels, weights);  // looks for labels that are no class
+  std::int64_t n = 0;
+  for (std::uint8_t const l : labels) n += l != ignored;
+  int const classes = logits.channels;
+  std::vector<Real> of_pixel(static_cast<std::size_t>(classes)), room(3 * of_pixel.size());
+  for_each_pixel(logits.size, [&](pixel p) {
+    int const label = labels[static_cast<std::size_t>(index(logits.size, p))];
+    if (label == ignored) return;
+    for (int k = 0; k < classes; ++k) of_pixel[static_cast<std::size_t>(k)] = logits(k, p);
+    Real const made = pixel_gradient(loss, of_pixel.data(), 1, classes, label, room.data());
+    Real const share = weights(0, p) / static_cast<Real>(n);
+    for (int k = 0; k < classes; ++k) r.gradient(k, p) = share * of_pixel[static_cast<std::size_t>(k)];
+    r.loss(0, p) = share * made;
   });
   return r;
 }
