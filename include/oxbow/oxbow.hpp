@@ -3,8 +3,8 @@
 
 // core: sizes, images, random numbers, activations, losses
 #include <oxbow/core/image.hpp>
-#include <oxbow/core/losses.hpp>
 #include <oxbow/core/random.hpp>
+#include <oxbow/core/region_losses.hpp>
 
 // net: the language of networks, and networks with a name
 #include <oxbow/net/layers.hpp>

@@ -134,3 +134,103 @@ TEST_CASE("a whole image: weights, ignored pixels, the number of pixels; and lab
   CHECK(r.loss.data[1] == doctest::Approx(2 * value(*all[2], {logits.data[1], logits.data[5]}, 1) / 3).epsilon(1e-14));
   CHECK_THROWS(ops::softmax_loss(loss_of<focal<>>::self, logits, {0, 1, 2, 0}, weights));
 }
+
+namespace {
+
+/// A region loss of somebody else's making: 1 − both / (predicted + truth − both + 1), a soft Jaccard.
+struct jaccard {
+  template <class Real> static Real value(class_overlap<Real> const& o) { return 1 - o.both / below(o); }
+  template <class Real> static overlap_slope<Real> derivative(class_overlap<Real> const& o) {
+    Real const d = below(o);
+    return {-(d + o.both) / (d * d), o.both / (d * d)};
+  }
+  template <class Real> static Real below(class_overlap<Real> const& o) { return o.predicted + o.truth - o.both + 1; }
+};
+static_assert(region_loss<dice<>> && region_loss<tversky<>> && region_loss<jaccard> && !region_loss<focal<>>);
+static_assert(any_loss<dice<>> && any_loss<focal<>> && any_loss<dice_and_cross_entropy> && !any_loss<int>);
+
+struct scene {
+  tensor<double> logits, weights;
+  std::vector<std::uint8_t> labels;
+
+  scene(extent size, int classes, std::uint32_t which) : logits{size, classes}, weights{size, 1} {
+    random_stream const random{12, purpose::example_data, which};
+    for (std::size_t i = 0; i < logits.data.size(); ++i) logits.data[i] = static_cast<double>(random.uniform(i, -3, 3));
+    for (std::size_t i = 0; i < weights.data.size(); ++i) {
+      weights.data[i] = static_cast<double>(random.uniform(1000 + i, 0, 2));
+      labels.push_back(i % 5 == 3 ? ignored : static_cast<std::uint8_t>(random.below(2000 + i, static_cast<std::uint32_t>(classes))));
+    }
+  }
+  ops::loss_and_gradient<double> run(loss_function const& f) const {
+    return ops::softmax_loss(f, logits, labels, weights, ops::loss_overlap(logits, labels, weights).data);
+  }
+  double total(loss_function const& f) const {
+    double sum = 0;
+    for (double const l : run(f).loss.data) sum += l;
+    return sum;
+  }
+  std::vector<double> at(std::size_t pixel) const {
+    std::vector<double> x;
+    for (int k = 0; k < logits.channels; ++k) x.push_back(logits.data[static_cast<std::size_t>(k) * weights.data.size() + pixel]);
+    return softmax(x);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("Dice and Tversky are those of the formulas, over the pixels that count") {
+  for (extent const size : {extent{1, 1, 1}, extent{1, 3, 5}, extent{2, 3, 2}})
+    for (int const classes : {2, 3}) {
+      scene const s(size, classes, static_cast<std::uint32_t>(classes));
+      double dice_sum = 0, tversky_sum = 0, entropy = 0, n = 0;
+      for (std::size_t i = 0; i < s.labels.size(); ++i)
+        if (s.labels[i] != ignored) entropy -= s.weights.data[i] * std::log(s.at(i)[s.labels[i]]), ++n;
+      for (std::size_t k = 0; k < static_cast<std::size_t>(classes); ++k) {
+        double both = 0, invented = 0, missed = 0;
+        for (std::size_t i = 0; i < s.labels.size(); ++i) {
+          if (s.labels[i] == ignored) continue;
+          double const w = s.weights.data[i], p = s.at(i)[k];
+          if (s.labels[i] == k) both += w * p, missed += w * (1 - p);
+          else invented += w * p;
+        }
+        dice_sum += 1 - (2 * both + 2) / (2 * both + invented + missed + 2);
+        tversky_sum += 1 - (both + 1) / (both + double{0.3f} * invented + double{0.7f} * missed + 1);
+      }
+      CHECK(s.total(loss_of<dice<>>::self) == doctest::Approx(dice_sum / classes).epsilon(1e-13));
+      CHECK(s.total(loss_of<tversky<>>::self) == doctest::Approx(tversky_sum / classes).epsilon(1e-13));
+      CHECK(s.total(loss_of<dice_and_cross_entropy>::self) ==
+            doctest::Approx(0.5 * dice_sum / classes + 0.5 * entropy / n).epsilon(1e-13));
+    }
+}
+
+TEST_CASE("gradients of losses of a whole tile agree with central differences") {
+  using three_parts = with_region<focal<>, jaccard, 0.3f>;
+  for (loss_function const* f : {&loss_of<dice<>>::self, &loss_of<tversky<>>::self, &loss_of<jaccard>::self,
+                                 &loss_of<dice_and_cross_entropy>::self, &loss_of<three_parts>::self})
+    for (extent const size : {extent{1, 1, 1}, extent{1, 3, 5}, extent{2, 3, 2}})
+      for (int const classes : {1, 2, 4}) {
+        scene s(size, classes, static_cast<std::uint32_t>(10 + classes));
+        auto const gradient = s.run(*f).gradient;
+        double worst = 0;
+        for (std::size_t i = 0; i < s.logits.data.size(); ++i) {
+          constexpr double h = 1e-5;
+          double const was = s.logits.data[i];
+          s.logits.data[i] = was + h;
+          double const more = s.total(*f);
+          s.logits.data[i] = was - h;
+          double const less = s.total(*f);
+          s.logits.data[i] = was;
+          worst = std::max(worst, std::abs(gradient.data[i] - (more - less) / (2 * h)));
+        }
+        CHECK(worst < 2e-9);  // as above
+      }
+}
+
+TEST_CASE("classes that are nowhere, and tiles without labels, give numbers") {
+  scene s({1, 4, 4}, 3, 5);
+  for (auto& l : s.labels) l = l == ignored ? l : 0;
+  CHECK(std::isfinite(s.total(loss_of<dice<>>::self)));
+  for (auto& l : s.labels) l = ignored;
+  CHECK(s.total(loss_of<dice_and_cross_entropy>::self) == 0);
+  for (double const g : s.run(loss_of<dice<>>::self).gradient.data) CHECK(g == 0);
+}

@@ -93,6 +93,15 @@ template <pixel_loss A, pixel_loss B, real Share = 0.5f> struct blend {
   }
 };
 
+template <class Real> struct class_overlap;
+template <class Real> struct overlap_slope;
+
+/// The part of a loss that is a function of sums over the tile; see region_losses.hpp.
+template <class Real> struct region_function {
+  Real (*value)(class_overlap<Real> const&) = nullptr;
+  overlap_slope<Real> (*derivative)(class_overlap<Real> const&) = nullptr;
+};
+
 /// A loss as a value, so that a flat graph can point at a type it has never seen.
 struct loss_function {
   float (*value)(class_probabilities<float> const&);
@@ -100,6 +109,15 @@ struct loss_function {
   double (*exact_value)(class_probabilities<double> const&);
   double (*exact_derivative)(class_probabilities<double> const&, int);
   bool plain;  ///< cross-entropy, which kernels have a form of their own for
+  region_function<float> region = {};
+  region_function<double> exact_region = {};
+  float region_share = 0;  ///< what the mean over the classes is multiplied by
+
+  constexpr bool regional() const { return region_share != 0; }
+  template <class Real> region_function<Real> const& region_of() const {
+    if constexpr (std::is_same_v<Real, double>) return exact_region;
+    else return region;
+  }
 
   template <class Real> Real value_of(class_probabilities<Real> const& p) const {
     if constexpr (std::is_same_v<Real, double>) return exact_value(p);
@@ -111,15 +129,17 @@ struct loss_function {
   }
 };
 
-template <pixel_loss L> struct loss_of {
+template <class L> struct loss_of;
+template <pixel_loss L> struct loss_of<L> {
   static constexpr loss_function self{&L::template value<float>, &L::template derivative<float>,
                                       &L::template value<double>, &L::template derivative<double>,
                                       std::is_same_v<L, cross_entropy>};
 };
 
 /// From the logits of one labelled pixel, `stride` apart, to their gradients in place; returns the loss. Both without
-/// weight. The derivative by logit j is e_j − p_j · Σ e, with e_k that by log p_k; written as
-/// e_j · (1 − p_j) − p_j · (Σ e − e_j), it keeps its relative accuracy where p_j is close to 1.
+/// weight, and without a region's part. room is left holding the probabilities of the classes. The derivative by
+/// logit j is e_j − p_j · Σ e, with e_k that by log p_k; written as e_j · (1 − p_j) − p_j · (Σ e − e_j), it keeps its
+/// relative accuracy where p_j is close to 1.
 /// needs  room: 3 · classes
 template <class Real>
 Real pixel_gradient(loss_function const& loss, Real* logits, std::int64_t stride, int classes, int label, Real* room) {

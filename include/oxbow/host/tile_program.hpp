@@ -309,7 +309,8 @@ template <form Form, class Arch> class tile_program {
     if (!measuring()) {
       operand const &labels = s_.operands[o.in[1].first], &weights = s_.operands[o.in[2].first];
       if (o.loss->plain) softmax_loss(y, labels, weights, c_->arena, c_->label_factor, loss);
-      else pixel_losses(*o.loss, y, labels, weights, c_->arena, c_->label_factor, loss);
+      else pixel_losses(*o.loss, y, labels, weights, c_->arena, c_->label_factor, loss,
+                        o.in[3].count > 0 ? stored_floats(o.in[3]) : nullptr);
       if (o.out[1].operand != none) store(loss, s_.operands[o.out[1].operand], c_->arena);
     }
     finish(I, y);

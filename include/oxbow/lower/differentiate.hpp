@@ -27,9 +27,13 @@ struct differentiator {
     extent const size = net.values[logits].size;
     int const labels = net.emit({.kind = op_kind::labels}, size, 1, element::u8);
     int const weights = net.emit({.kind = op_kind::weights}, size, 1);
+    int sums = none;
+    if (minimised.regional())
+      sums = net.emit({.kind = op_kind::loss_overlap, .in = {logits, labels, weights, none}, .loss = &minimised}, {},
+                      3 * net.values[logits].channels);
     int const loss = net.ops.size();
     gradient[logits] =
-        net.emit({.kind = op_kind::loss, .in = {logits, labels, weights, none}, .loss = &minimised}, size,
+        net.emit({.kind = op_kind::loss, .in = {logits, labels, weights, sums}, .loss = &minimised}, size,
                  net.values[logits].channels);
     net.loss = net.ops[loss].out[1] = net.values.push({size, 1, element::f32, loss});
     for (int i = net.forward_ops - 1; i >= 0; --i)

@@ -17,7 +17,7 @@ template <int Count> struct channels {};                       ///< of the image
 template <int Count> struct classes {};                        ///< of the labels: the output must have as many channels
 template <std::int64_t Bytes> struct inference_memory {};      ///< a plan that needs more does not compile
 template <std::int64_t Bytes> struct training_memory {};       ///< cheap activations are computed again to fit
-template <pixel_loss Loss> struct minimise {};                 ///< what training minimises; else cross_entropy
+template <any_loss Loss> struct minimise {};                 ///< what training minimises; else cross_entropy
 
 namespace detail {
 
