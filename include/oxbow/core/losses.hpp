@@ -57,9 +57,12 @@ template <real Smoothing = 0.1f> struct smooth_cross_entropy {
     return sum;
   }
   template <class Real> static OXBOW_DEVICE Real derivative(class_probabilities<Real> const& p, int k) {
-    Real const all = static_cast<Real>(float{Smoothing});
+    Real const all = static_cast<Real>(smoothing);
     return -((k == p.label ? 1 - all : Real{0}) + all / static_cast<Real>(p.classes));
   }
+
+ private:
+  static constexpr float smoothing{Smoothing};  // a constant: device code does not call what makes it
 };
 
 /// −(1 − p)^Gamma · log p of the label: pixels that the network is sure of count little.
@@ -68,13 +71,16 @@ template <real Gamma = 2.f> struct focal {
   static_assert(float{Gamma} >= 1, "focal: Gamma must be at least 1; for 0 take cross_entropy.");
 
   template <class Real> static OXBOW_DEVICE Real value(class_probabilities<Real> const& p) {
-    return -std::pow(p.not_of(p.label), static_cast<Real>(float{Gamma})) * p.log_of(p.label);
+    return -std::pow(p.not_of(p.label), static_cast<Real>(gamma)) * p.log_of(p.label);
   }
   template <class Real> static OXBOW_DEVICE Real derivative(class_probabilities<Real> const& p, int k) {
     if (k != p.label) return 0;
-    Real const gamma = static_cast<Real>(float{Gamma}), rest = p.not_of(k), less = std::pow(rest, gamma - 1);
-    return less * (gamma * p.of(k) * p.log_of(k) - rest);
+    Real const power = static_cast<Real>(gamma), rest = p.not_of(k), less = std::pow(rest, power - 1);
+    return less * (power * p.of(k) * p.log_of(k) - rest);
   }
+
+ private:
+  static constexpr float gamma{Gamma};
 };
 
 /// (1 − Share) · A + Share · B.
@@ -87,9 +93,9 @@ template <pixel_loss A, pixel_loss B, real Share = 0.5f> struct blend {
   }
 
  private:
+  static constexpr float share{Share};
   template <class Real> static OXBOW_DEVICE Real mix(Real a, Real b) {
-    Real const share = static_cast<Real>(float{Share});
-    return (1 - share) * a + share * b;
+    return (1 - static_cast<Real>(share)) * a + static_cast<Real>(share) * b;
   }
 };
 

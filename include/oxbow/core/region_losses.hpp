@@ -48,7 +48,7 @@ template <real Alpha = 0.3f, real Beta = 0.7f, real Smooth = 1.f> struct tversky
 
 /// Soft Dice, 1 − (2·both + 2s) / (predicted + truth + 2s): Tversky's loss with both sides alike.
 /// source  Milletari et al., V-Net. 3DV 2016, with p in place of p²
-template <real Smooth = 1.f> struct dice : tversky<0.5f, 0.5f, Smooth> {};
+template <real Smooth = 1.f> struct dice : tversky<real(0.5f), real(0.5f), Smooth> {};
 
 /// A region loss beside a loss of a pixel: (1 − Share) · mean of Pixel + Share · Region. dice_and_cross_entropy is half
 /// of each. A region loss alone is minimised as it is: minimise<dice<>>.
@@ -64,11 +64,14 @@ struct no_pixel_loss {
 };
 template <pixel_loss L, real Factor> struct scaled {
   template <class Real> static OXBOW_DEVICE Real value(class_probabilities<Real> const& p) {
-    return static_cast<Real>(float{Factor}) * L::value(p);
+    return static_cast<Real>(factor) * L::value(p);
   }
   template <class Real> static OXBOW_DEVICE Real derivative(class_probabilities<Real> const& p, int k) {
-    return static_cast<Real>(float{Factor}) * L::derivative(p, k);
+    return static_cast<Real>(factor) * L::derivative(p, k);
   }
+
+ private:
+  static constexpr float factor{Factor};
 };
 
 template <pixel_loss Pixel, region_loss Region> constexpr loss_function regional(float share) {
@@ -87,7 +90,7 @@ template <region_loss L> requires(!pixel_loss<L>) struct loss_of<L> {
 };
 template <class Pixel, class Region, real Share> struct loss_of<with_region<Pixel, Region, Share>> {
   static constexpr loss_function self =
-      detail::regional<detail::scaled<Pixel, 1 - float{Share}>, Region>(float{Share});
+      detail::regional<detail::scaled<Pixel, real(1 - float{Share})>, Region>(float{Share});
 };
 
 /// The slopes of a region's loss by the probabilities of one pixel of weight 1, from the sums of all classes:
