@@ -1,9 +1,10 @@
 // Everything but files, in the order in which the parts build on each other: the table of contents.
 #pragma once
 
-// core: sizes, images, random numbers, activations
+// core: sizes, images, random numbers, activations, losses
 #include <oxbow/core/image.hpp>
 #include <oxbow/core/random.hpp>
+#include <oxbow/core/region_losses.hpp>
 
 // net: the language of networks, and networks with a name
 #include <oxbow/net/layers.hpp>

@@ -219,6 +219,22 @@ TEST_CASE("sums over slices: means for the scores after thinning, pooled counts 
   CHECK(all.pixel_error() <= all.at[5].pixel_error);
 }
 
+TEST_CASE("each score is taken at its own best threshold, the warping error up to 0.9") {
+  label_image const labels = cells(31, 45, 4);
+  image<float> const p = proposal(labels, 2, 0.4f, 4);  // all below .95
+  auto const report = score_membranes({&labels, 1}, {&p, 1});
+  double v_rand = 0, pixel = 1, warped = 1;
+  for (std::size_t t = 0; t < 11; ++t) {
+    v_rand = std::max(v_rand, report.at[t].v_rand), pixel = std::min(pixel, report.at[t].pixel_error);
+    if (t < 10) warped = std::min(warped, report.at[t].warping_error);
+  }
+  CHECK(report.v_rand() == v_rand);
+  CHECK(report.pixel_error() == pixel);
+  CHECK(report.warping_error() == warped);
+  CHECK(report.at[10].warping_error == 0);  // all is membrane: objects are deleted, and none split or merged
+  CHECK(std::isnan(score_membranes({&labels, 1}, {&p, 1}, {.warping = false}).warping_error()));
+}
+
 TEST_CASE("ignored pixels count nowhere; all membrane and constant proposals have scores") {
   label_image labels = cells(20, 30, 9);
   image<float> p = proposal(labels, 0, 0, 9);

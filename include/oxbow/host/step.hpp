@@ -1,6 +1,7 @@
 // One step of a plan: which kernel its form asks for, and how much memory that needs.
 #pragma once
 #include <oxbow/host/correlate.hpp>
+#include <oxbow/host/loss_overlap.hpp>
 #include <oxbow/host/normalisation.hpp>
 #include <oxbow/host/tile_program.hpp>
 #include <oxbow/host/winograd/weight_grad.hpp>
@@ -101,6 +102,9 @@ template <form Form, class Arch, tuning Tuned> struct step_kernel {
       } else if (i.kind == op_kind::bias_grad) {
         bias_grad(c.pool, in, i.in[0].count, c.arena, i.in_size, i.in_channels,
                   c.gradients + c.table[i.parameter].offset, c.accumulate);
+      } else if (i.kind == op_kind::loss_overlap) {
+        loss_overlap(c.pool, {in, i.in[0].count}, s.operands[i.in[1].first], s.operands[i.in[2].first], c.arena,
+                     i.in_size, i.in_channels, at(s, i.out[0], c));
       } else if (i.kind == op_kind::norm_statistics) {
         float* const out = at(s, i.out[0], c);
         norm_statistics(c.pool, in, i.in[0].count, c.arena, i.in_size, i.in_channels, i.groups, out,

@@ -363,7 +363,10 @@ template <form Form, class Arch, int Most> class tile_program {
     patch const y = overwritable(I, 0, elementwise_box(I), o.out_channels);
     patch const loss = take(y.where, 1);
     if (!measuring()) {
-      softmax_loss(y, s_.operands[o.in[1].first], s_.operands[o.in[2].first], c_->arena, c_->label_factor, loss);
+      operand const &labels = s_.operands[o.in[1].first], &weights = s_.operands[o.in[2].first];
+      if (o.loss->plain) softmax_loss(y, labels, weights, c_->arena, c_->label_factor, loss);
+      else pixel_losses(*o.loss, y, labels, weights, c_->arena, c_->label_factor, loss,
+                        o.in[3].count > 0 ? stored_floats(o.in[3]) : nullptr);
       if (o.out[1].operand != none) store(loss, s_.operands[o.out[1].operand], c_->arena);
     }
     finish(I, y);

@@ -17,6 +17,7 @@ template <int Count> struct channels {};                       ///< of the image
 template <int Count> struct classes {};                        ///< of the labels: the output must have as many channels
 template <std::int64_t Bytes> struct inference_memory {};      ///< a plan that needs more does not compile
 template <std::int64_t Bytes> struct training_memory {};       ///< cheap activations are computed again to fit
+template <any_loss Loss> struct minimise {};                 ///< what training minimises; else cross_entropy
 
 namespace detail {
 
@@ -24,11 +25,13 @@ struct option_values {
   int channels = 1, classes = 0;
   bool any_classes = true;
   std::int64_t inference_memory = unlimited, training_memory = unlimited;   ///< bytes
+  loss_function const* loss = &loss_of<cross_entropy>::self;
 };
 template <int N> constexpr void read(channels<N>, option_values& o) { o.channels = N; }
 template <int N> constexpr void read(classes<N>, option_values& o) { o.classes = N, o.any_classes = false; }
 template <std::int64_t N> constexpr void read(inference_memory<N>, option_values& o) { o.inference_memory = N; }
 template <std::int64_t N> constexpr void read(training_memory<N>, option_values& o) { o.training_memory = N; }
+template <class L> constexpr void read(minimise<L>, option_values& o) { o.loss = &loss_of<L>::self; }
 
 template <class Option> concept option = requires(Option given, option_values& o) { read(given, o); };
 
@@ -56,7 +59,7 @@ template <class Net, class Tile, class... Options> struct lowered {
   static constexpr auto const& traced = detail::explanation<Net, Tile, options.channels>::traced;
   static constexpr auto const& forward = traced.net;
   static constexpr flat_graph predicting = for_inference(forward);
-  static constexpr flat_graph differentiated = differentiate(forward);
+  static constexpr flat_graph differentiated = differentiate(forward, *options.loss);
   static constexpr auto const& learning = within_budget<differentiated, options.training_memory>();
   using inference = program<predicting>;
   using training = program<learning>;
