@@ -210,19 +210,22 @@ template <form Form, class Arch, int Most> class tile_program {
     instruction const& o = at(I);
     box const out = whole_tiles(y.where, Tile), needed = input_box(c, out);
     winograd_box<Arch, Tile> const fast{out.size, o.in_channels, o.out_channels};
+    tile_grid const grid{needed.origin.height, needed.origin.width, fast.rows(), fast.columns(), Tile, Tile + 2};
     float *const v = take_floats(fast.input_floats()), *const m = take_floats(fast.product_floats()),
-                 *const gathered = take_floats(o.in[0].made == none ? block_view_floats(needed) : 0);
+                 *const gathered = take_floats(o.in[0].made == none ? grid.gathered_floats() : 0);
     if (measuring()) return;
     for (int b = 0; b < layout::blocks(o.in_channels); ++b) {
-      block_view x;
       if (o.in[0].made != none) {
         patch const& from = made_[o.in[0].made];
-        x = {from.at(b, 0, needed.origin.height - from.where.origin.height, needed.origin.width - from.where.origin.width),
-             std::ptrdiff_t{from.where.size.width} * layout::block};
-      } else {
-        x = block_of(s_.operands + o.in[0].first, o.in[0].count, o.in_channels, b, needed, c_->arena, gathered);
+        fast.transform(b, from.at(b, 0, needed.origin.height - from.where.origin.height,
+                                  needed.origin.width - from.where.origin.width),
+                       std::ptrdiff_t{from.where.size.width} * layout::block, 0, 0, fast.rows(), fast.columns(), v);
+        continue;
       }
-      fast.transform(b, x.data, x.row, v);
+      block_of_tiles const x{s_.operands + o.in[0].first, o.in[0].count, o.in_channels, b, c_->arena, gathered};
+      x.for_each_part(grid, [&](block_view const& part, int row, int column, int rows, int columns) {
+        fast.transform(b, part.data, part.row, row, column, rows, columns, v);
+      });
     }
     if constexpr (activates_next(I)) {
       if (may_activate(I)) return fast.template multiply<function_at<I + 1>()>(v, weights(I), bias(I), m, y);

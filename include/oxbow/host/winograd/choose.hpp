@@ -10,6 +10,7 @@ struct fast_shape {
   int inputs = 0, outputs = 0, rows = 0, columns = 0;
 
   constexpr std::int64_t tiles(int tile) const {
+    if (tile == 0) return std::int64_t{rows} * columns;
     return std::int64_t{(rows + tile - 1) / tile} * ((columns + tile - 1) / tile);
   }
 };
@@ -18,7 +19,7 @@ namespace detail {
 
 /// Bytes of weights that memory delivers while a core does one multiplication of vectors of 16; two cores together
 /// get about 35 GB/s. What streams in while something is computed costs nothing until it takes longer.
-inline constexpr std::int64_t bytes_per_product = 5;
+inline constexpr std::int64_t bytes_per_product = 5, cached_bytes = 1 << 20;
 
 /// The cost of a convolution in multiplications of vectors of 16 floats on one core.
 ///
@@ -26,11 +27,13 @@ inline constexpr std::int64_t bytes_per_product = 5;
 ///       input and 4 of the output, counted in the code that g++ makes of them
 constexpr std::int64_t cost_of(fast_shape const& s, int tile, bool packs) {
   std::int64_t const in = s.inputs, out_blocks = (s.outputs + 15) / 16, in_blocks = (s.inputs + 15) / 16;
-  if (tile == 0) return std::int64_t{9} * s.rows * s.columns * in * out_blocks;
-  std::int64_t const area = (tile + 2) * (tile + 2), tiles = s.tiles(tile);
-  std::int64_t const compute = tiles * (area * in * out_blocks + 5 * area * in_blocks + 4 * area * out_blocks);
-  std::int64_t const stream = area * in * out_blocks * 64 / bytes_per_product;
-  return (compute > stream ? compute : stream) + (packs ? 3 * area * in * out_blocks : 0);
+  std::int64_t const area = (tile + 2) * (tile + 2), tiles = s.tiles(tile), taps = tile == 0 ? 9 : area;
+  std::int64_t const vectors = taps * in * out_blocks, bytes = vectors * 64;
+  std::int64_t const compute =
+      tile == 0 ? vectors * s.rows * s.columns
+                : tiles * (vectors + 5 * area * in_blocks + 4 * area * out_blocks) + (packs ? 3 * vectors : 0);
+  std::int64_t const stream = bytes > cached_bytes ? bytes / bytes_per_product : 0;
+  return compute > stream ? compute : stream;
 }
 
 }  // namespace detail
@@ -63,10 +66,11 @@ constexpr box whole_tiles(box b, int tile) {
 /// with it every bit, does not depend on the boxes. They may then depend on the number of threads: few boxes are
 /// as many for each.
 constexpr tiling fast_tiling(instruction const& anchor, extent unit, int tile, int threads) {
-  constexpr int most = 96, deep = 84, widest = 32;   // tiles: their transforms stay in a cache of 1 MB or two
+  constexpr int most = 42, deep = 84, widest = 32;  // tiles: the transforms of few channels stay in a cache of 1 MB,
+                                                    // many share the weights that stream in from memory
   extent const size = anchor.out_size;
   for (int a = 1; a < 3; ++a)
-    while (unit[a] % tile != 0) unit[a] += unit[a] % tile == 0 ? 0 : unit[a];
+    for (int const step = unit[a]; unit[a] % tile != 0;) unit[a] += step;
   auto const parts = [](int length, int count) { return (length + count - 1) / count; };
   int const columns = parts(size.width, unit.width), rows = parts(size.height, unit.height);
   int const per_unit = unit.height / tile * (unit.width / tile);

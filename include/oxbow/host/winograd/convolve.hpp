@@ -25,10 +25,14 @@ template <class Arch, int Tile> class winograd_box {
   std::int64_t input_floats() const { return area * groups_.point_floats; }
   std::int64_t product_floats() const { return std::int64_t{area} * groups_.tiles * panel; }
 
-  /// One block of input channels. x: the pixel that the first tap of the box's first pixel reads; 16 lanes a pixel.
-  void transform(int block, float const* x, std::ptrdiff_t row, float* v) const {
-    transform_inputs<Arch, Tile>(x, row, rows_, columns_, block, groups_, v);
+  /// One block of input channels of rows × columns of the box's tiles. x: what the first tap of the first one reads.
+  void transform(int block, float const* x, std::ptrdiff_t row, int first_row, int first_column, int rows, int columns,
+                 float* v) const {
+    transform_inputs<Arch, Tile>({x, row, rows, columns, first_row * columns_ + first_column, columns_}, block, groups_,
+                                 v);
   }
+  int rows() const { return rows_; }
+  int columns() const { return columns_; }
 
   /// y = F(bias + convolution). y: as large as the box, or less where the box hangs over the image, 16 lanes a pixel.
   /// m: product_floats()
@@ -89,7 +93,8 @@ template <class Arch, int Tile> class winograd_box {
               vector_function<Arch, F>::value(made[i][j] + b).store_aligned(whole + (i * Tile + j) * width_of<Arch>);
           for (int i = 0; i < height; ++i)
             for (int j = 0; j < width; ++j)
-              v::load_aligned(whole + (i * Tile + j) * width_of<Arch>).store_unaligned(to + i * row + j * layout::block);
+              v::load_aligned(whole + (i * Tile + j) * width_of<Arch>)
+                  .store_unaligned(to + i * row + j * layout::block);
         }
       }
   }

@@ -22,6 +22,10 @@ template <int Tile> struct winograd {
   static_assert(Tile == 2 || Tile == 4 || Tile == 6);
   static constexpr int pairs = Tile / 2, size = Tile + 2, area = size * size;
 
+  /// The two rows that belong together: the first and the last, or those of ±p.
+  static constexpr int first_row(int pair) { return pair < 0 ? 0 : 1 + 2 * pair; }
+  static constexpr int second_row(int pair) { return pair < 0 ? size - 1 : 2 + 2 * pair; }
+
   struct numbers {
     double power[pairs][Tile + 1]{};  ///< of each p
     double q[pairs + 1]{};            ///< coefficients of q, of even powers of x
@@ -116,18 +120,26 @@ template <class Arch, int Tile> struct winograd_axis {
     }
   }
 
-  /// A y: what the gradient of the weights takes of the gradient of the output.
-  [[gnu::always_inline]] static void output_grad(v const (&y)[Tile], v (&m)[size]) {
-    m[0] = y[0], m[size - 1] = y[Tile - 1];
-#pragma GCC unroll 4
-    for (int k = 0; k < pairs; ++k) {
-      v even = y[0], odd = scaled(w::values.power[k][1], y[1]);
+  /// Two rows of A y, what the gradient of the weights takes of the gradient of the output: the first and the last
+  /// where Pair is −1, else those of ±p.
+  template <int Pair> [[gnu::always_inline]] static void output_grad_rows(v const (&y)[Tile], v& first, v& second) {
+    if constexpr (Pair < 0) {
+      first = y[0], second = y[Tile - 1];
+    } else {
+      v even = y[0], odd = scaled(w::values.power[Pair][1], y[1]);
 #pragma GCC unroll 4
       for (int i = 2; i < Tile; i += 2)
-        even = detail::plus(even, w::values.power[k][i], y[i]),
-        odd = detail::plus(odd, w::values.power[k][i + 1], y[i + 1]);
-      m[1 + 2 * k] = even + odd, m[2 + 2 * k] = even - odd;
+        even = detail::plus(even, w::values.power[Pair][i], y[i]),
+        odd = detail::plus(odd, w::values.power[Pair][i + 1], y[i + 1]);
+      first = even + odd, second = even - odd;
     }
+  }
+  /// A y.
+  [[gnu::always_inline]] static void output_grad(v const (&y)[Tile], v (&m)[size]) {
+    output_grad_rows<-1>(y, m[0], m[size - 1]);
+    output_grad_rows<0>(y, m[1], m[2]);
+    if constexpr (pairs > 1) output_grad_rows<1>(y, m[3], m[4]);
+    if constexpr (pairs > 2) output_grad_rows<2>(y, m[5], m[6]);
   }
 
   /// G g.

@@ -30,8 +30,8 @@ namespace detail {
 
 /// Two rows of Bᵀ d B for one vector of channels. x: the tile's first pixel; pixels are 16 floats apart.
 template <class Arch, int Tile, int Pair>
-[[gnu::always_inline]] inline void transform_rows(float const* x, std::ptrdiff_t row, float* out,
-                                                  std::ptrdiff_t point) {
+[[gnu::always_inline]] inline void input_rows(float const* x, std::ptrdiff_t row, float* first_out, float* second_out,
+                                              std::ptrdiff_t point) {
   using axis = winograd_axis<Arch, Tile>;
   constexpr int n = axis::size;
   vec<Arch> first[n], second[n], made[n];
@@ -43,65 +43,92 @@ template <class Arch, int Tile, int Pair>
     axis::template input_rows<Pair>(d, first[j], second[j]);
   }
   axis::input(first, made);
-  constexpr int a = Pair < 0 ? 0 : 1 + 2 * Pair, b = Pair < 0 ? n - 1 : 2 + 2 * Pair;
 #pragma GCC unroll 8
-  for (int j = 0; j < n; ++j) made[j].store_unaligned(out + (a * n + j) * point);
+  for (int j = 0; j < n; ++j) made[j].store_unaligned(first_out + j * point);
   axis::input(second, made);
 #pragma GCC unroll 8
-  for (int j = 0; j < n; ++j) made[j].store_unaligned(out + (b * n + j) * point);
+  for (int j = 0; j < n; ++j) made[j].store_unaligned(second_out + j * point);
+}
+
+/// Two rows of A dy Aᵀ for one vector of channels.
+template <class Arch, int Tile, int Pair>
+[[gnu::always_inline]] inline void output_grad_rows(float const* dy, std::ptrdiff_t row, float* out,
+                                                    std::ptrdiff_t point) {
+  using axis = winograd_axis<Arch, Tile>;
+  constexpr int n = axis::size;
+  vec<Arch> first[Tile], second[Tile], made[n];
+#pragma GCC unroll 8
+  for (int j = 0; j < Tile; ++j) {
+    vec<Arch> y[Tile];
+#pragma GCC unroll 8
+    for (int i = 0; i < Tile; ++i) y[i] = vec<Arch>::load_unaligned(dy + i * row + j * layout::block);
+    axis::template output_grad_rows<Pair>(y, first[j], second[j]);
+  }
+  axis::output_grad(first, made);
+#pragma GCC unroll 8
+  for (int j = 0; j < n; ++j) made[j].store_unaligned(out + j * point);
+  axis::output_grad(second, made);
+#pragma GCC unroll 8
+  for (int j = 0; j < n; ++j) made[j].store_unaligned(out + (n + j) * point);
 }
 
 }  // namespace detail
 
-/// V = Bᵀ d B of one block of channels for rows × columns tiles, whose inputs overlap by two pixels.
-/// x: the first tile's first pixel; pixels are 16 floats apart, rows `row` floats.
-template <class Arch, int Tile>
-[[gnu::noinline]] void transform_inputs(float const* x, std::ptrdiff_t row, int rows, int columns, int block,
-                                        tile_groups const& to, float* v) {
-  for (int r = 0, tile = 0; r < rows; ++r)
-    for (int c = 0; c < columns; ++c, ++tile) {
-      float const* const from = x + r * Tile * row + c * Tile * layout::block;
-      float* const out = v + to.at(block, tile);
-      for (int lane = 0; lane < layout::block; lane += width_of<Arch>) {
-        detail::transform_rows<Arch, Tile, -1>(from + lane, row, out + lane, to.point_floats);
-        detail::transform_rows<Arch, Tile, 0>(from + lane, row, out + lane, to.point_floats);
-        if constexpr (Tile > 2)
-          detail::transform_rows<Arch, Tile, 1>(from + lane, row, out + lane, to.point_floats);
-        if constexpr (Tile > 4)
-          detail::transform_rows<Arch, Tile, 2>(from + lane, row, out + lane, to.point_floats);
-      }
-    }
+/// Some tiles of a box: where they are read, and which of the box's tiles they are.
+struct tile_part {
+  float const* from;       ///< the first tile's first pixel; pixels are 16 floats apart
+  std::ptrdiff_t row;      ///< floats
+  int rows, columns;
+  int first, next_row;     ///< number of the first tile, and how many tiles the box has in a row
+};
+
+namespace detail {
+
+/// Calls f(first pixel, place among the transformed) for each vector of one block of channels of each tile.
+template <class Arch, int Tile, class F>
+[[gnu::always_inline]] inline void for_each_tile(tile_part const& p, int block, tile_groups const& to, float* out,
+                                                 F const& f) {
+  for (int r = 0; r < p.rows; ++r)
+    for (int c = 0; c < p.columns; ++c)
+      for (int lane = 0; lane < layout::block; lane += width_of<Arch>)
+        f(p.from + r * Tile * p.row + c * Tile * layout::block + lane,
+          out + to.at(block, p.first + r * p.next_row + c) + lane);
 }
 
-/// D = A dy Aᵀ of one block of channels for rows × columns tiles side by side.
+}  // namespace detail
+
+/// V = Bᵀ d B of one block of channels.
 template <class Arch, int Tile>
-[[gnu::noinline]] void transform_output_grads(float const* dy, std::ptrdiff_t row, int rows, int columns, int block,
-                                              tile_groups const& to, float* d) {
-  using axis = winograd_axis<Arch, Tile>;
-  constexpr int n = axis::size;
-  for (int r = 0, tile = 0; r < rows; ++r)
-    for (int c = 0; c < columns; ++c, ++tile)
-      for (int lane = 0; lane < layout::block; lane += width_of<Arch>) {
-        float const* const from = dy + r * Tile * row + c * Tile * layout::block + lane;
-        float* const out = d + to.at(block, tile) + lane;
-        vec<Arch> half[n][Tile];
-#pragma GCC unroll 8
-        for (int j = 0; j < Tile; ++j) {
-          vec<Arch> y[Tile], m[n];
-#pragma GCC unroll 8
-          for (int i = 0; i < Tile; ++i) y[i] = vec<Arch>::load_unaligned(from + i * row + j * layout::block);
-          axis::output_grad(y, m);
-#pragma GCC unroll 8
-          for (int i = 0; i < n; ++i) half[i][j] = m[i];
-        }
-#pragma GCC unroll 8
-        for (int i = 0; i < n; ++i) {
-          vec<Arch> m[n];
-          axis::output_grad(half[i], m);
-#pragma GCC unroll 8
-          for (int j = 0; j < n; ++j) m[j].store_unaligned(out + (i * n + j) * to.point_floats);
-        }
-      }
+[[gnu::noinline]] void transform_inputs(tile_part const& x, int block, tile_groups const& to, float* v) {
+  using w = winograd<Tile>;
+  std::ptrdiff_t const point = to.point_floats;
+  detail::for_each_tile<Arch, Tile>(x, block, to, v, [&](float const* from, float* out) {
+    auto const rows_of = [&]<int Pair>() __attribute__((always_inline)) {
+      detail::input_rows<Arch, Tile, Pair>(from, x.row, out + w::first_row(Pair) * w::size * point,
+                                           out + w::second_row(Pair) * w::size * point, point);
+    };
+    rows_of.template operator()<-1>();
+    rows_of.template operator()<0>();
+    if constexpr (w::pairs > 1) rows_of.template operator()<1>();
+    if constexpr (w::pairs > 2) rows_of.template operator()<2>();
+  });
+}
+
+/// The same for the two rows of one pair alone, one row of points after the other.
+template <class Arch, int Tile, int Pair>
+[[gnu::noinline]] void transform_input_rows(tile_part const& x, int block, tile_groups const& to, float* v) {
+  std::ptrdiff_t const point = to.point_floats;
+  detail::for_each_tile<Arch, Tile>(x, block, to, v, [&](float const* from, float* out) {
+    detail::input_rows<Arch, Tile, Pair>(from, x.row, out, out + winograd<Tile>::size * point, point);
+  });
+}
+
+/// The two rows of one pair of D = A dy Aᵀ of one block of channels.
+template <class Arch, int Tile, int Pair>
+[[gnu::noinline]] void transform_output_grad_rows(tile_part const& x, int block, tile_groups const& to, float* d) {
+  detail::for_each_tile<Arch, Tile>(x, block, to, d, [&](float const* from, float* out) {
+    detail::output_grad_rows<Arch, Tile, Pair>(from, x.row, out, to.point_floats);
+  });
 }
 
 /// y = Aᵀ m A for one vector of channels of one tile. m: `area` vectors, one after the other.

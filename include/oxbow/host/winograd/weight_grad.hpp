@@ -72,7 +72,7 @@ template <class Arch, int Tile> class winograd_correlator {
     return chunks_ == 1 ? 0 : std::int64_t{inputs_} * outputs_ * chunks_ * piece_floats;
   }
   std::int64_t thread_floats() const {
-    return piece_floats + 2 * transformed_floats() + block_view_floats(input_box(strip_rows_, strip_columns_, 0, 0));
+    return piece_floats + 2 * transformed_floats() + input_grid(strip_rows_, strip_columns_, 0, 0).gathered_floats();
   }
 
   /// gradient: (output, input, tap). Adds to it if `accumulate`.
@@ -95,18 +95,15 @@ template <class Arch, int Tile> class winograd_correlator {
   }
 
  private:
-  static constexpr int pieces_wanted = 16, tiles_wanted = 48;
+  static constexpr int pieces_wanted = 16, tiles_wanted = 96;
   static constexpr std::int64_t piece_floats = std::int64_t{area} * side * side;
 
   std::int64_t transformed_floats() const {
-    return area * tile_groups{strip_rows_ * strip_columns_, side_blocks, strip_rows_ * strip_columns_}.point_floats;
+    return 2 * winograd<Tile>::size *
+           tile_groups{strip_rows_ * strip_columns_, side_blocks, strip_rows_ * strip_columns_}.point_floats;
   }
-  static box output_box(int rows, int columns, int row, int column) {
-    return {{0, row * Tile, column * Tile}, {1, rows * Tile, columns * Tile}};
-  }
-  box input_box(int rows, int columns, int row, int column) const {
-    return {{-c_.border.depth, row * Tile - c_.border.height, column * Tile - c_.border.width},
-            {1, rows * Tile + 2, columns * Tile + 2}};
+  tile_grid input_grid(int rows, int columns, int row, int column) const {
+    return {row * Tile - c_.border.height, column * Tile - c_.border.width, rows, columns, Tile, Tile + 2};
   }
   static int part_of(int whole, int first) { return whole - first < side ? whole - first : side; }
 
@@ -122,23 +119,42 @@ template <class Arch, int Tile> class winograd_correlator {
 
   void strip(int rows, int columns, int row, int column, int first_in, int first_out, std::byte const* arena, float* du,
              float* memory) const {
+    auto const pair = [&]<int Pair>() {
+      rows_of_pair<Pair>(rows, columns, row, column, first_in, first_out, arena, du, memory);
+    };
+    pair.template operator()<-1>();
+    pair.template operator()<0>();
+    if constexpr (Tile > 2) pair.template operator()<1>();
+    if constexpr (Tile > 4) pair.template operator()<2>();
+  }
+
+  /// Two rows of points at a time: their transforms and sums stay in a cache of 1 MB.
+  template <int Pair> void rows_of_pair(int rows, int columns, int row, int column, int first_in, int first_out,
+                                        std::byte const* arena, float* du, float* memory) const {
+    using w = winograd<Tile>;
     int const tiles = rows * columns, inputs = part_of(c_.columns, first_in), outputs = part_of(c_.rows, first_out);
     tile_groups const of{tiles, side_blocks, tiles};
     float *const v = memory, *const d = v + transformed_floats(), *const gathered = d + transformed_floats();
-    for (int b = 0; b < layout::blocks(inputs); ++b) {
-      block_view const x = block_of(c_.b, c_.b_count, c_.columns, first_in / layout::block + b,
-                                    input_box(rows, columns, row, column), arena, gathered);
-      transform_inputs<Arch, Tile>(x.data, x.row, rows, columns, b, of, v);
-    }
-    for (int b = 0; b < layout::blocks(outputs); ++b) {
-      block_view const dy = block_of(c_.a, c_.a_count, c_.rows, first_out / layout::block + b,
-                                     output_box(rows, columns, row, column), arena, gathered);
-      transform_output_grads<Arch, Tile>(dy.data, dy.row, rows, columns, b, of, d);
-    }
-    for (int p = 0; p < area; ++p)
+    tile_grid const x = input_grid(rows, columns, row, column),
+                    dy{row * Tile, column * Tile, rows, columns, Tile, Tile};
+    for (int b = 0; b < layout::blocks(inputs); ++b)
+      block_of_tiles{c_.b, c_.b_count, c_.columns, first_in / layout::block + b, arena, gathered}.for_each_part(
+          x, [&](block_view const& part, int r, int c, int many_rows, int many_columns) {
+            transform_input_rows<Arch, Tile, Pair>(
+                {part.data, part.row, many_rows, many_columns, r * columns + c, columns}, b, of, v);
+          });
+    for (int b = 0; b < layout::blocks(outputs); ++b)
+      block_of_tiles{c_.a, c_.a_count, c_.rows, first_out / layout::block + b, arena, gathered}.for_each_part(
+          dy, [&](block_view const& part, int r, int c, int many_rows, int many_columns) {
+            transform_output_grad_rows<Arch, Tile, Pair>(
+                {part.data, part.row, many_rows, many_columns, r * columns + c, columns}, b, of, d);
+          });
+    for (int p = 0; p < 2 * w::size; ++p) {
+      int const point = (p < w::size ? w::first_row(Pair) : w::second_row(Pair) - 1) * w::size + p;
       for (int b = 0; b < layout::blocks(inputs); ++b)
         products(v + p * of.point_floats + of.at(b, 0), d + p * of.point_floats, of, tiles, outputs,
-                 du + (std::ptrdiff_t{p} * side + b * layout::block) * side);
+                 du + (std::ptrdiff_t{point} * side + b * layout::block) * side);
+    }
   }
 
   /// One point, one block of inputs, all outputs of the group.

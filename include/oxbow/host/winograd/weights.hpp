@@ -15,29 +15,39 @@ template <class Arch, int Tile> struct winograd_weights {
     return packed_weights<Arch>::panels(u.outputs()) * panel_floats(u.inputs());
   }
 
-  /// One panel and the inputs [first, last), at most 16. factor: what each output's weights are multiplied with, or null.
+  /// One panel and the inputs [first, last), at most 16. factor: what each output's weights are multiplied with, or
+  /// null.
   static void pack(float const* weights, weight_use const& u, int panel_index, int first, int last,
                    float const* factor, float* out) {
     alignas(64) float taps[layout::block * 9][panel];
     std::int64_t const row = std::int64_t{u.columns} * 9;
     std::int64_t const per_output = u.rows_are_outputs ? row : 9, per_input = u.rows_are_outputs ? 9 : row;
     int const begin = panel_index * panel, count = u.outputs() - begin < panel ? u.outputs() - begin : panel;
-    for (int k = 0; k < panel; ++k)
+    if (count < panel) std::memset(taps, 0, sizeof taps);
+    for (int k = 0; k < count; ++k)
       for (int c = first; c < last; ++c) {
         float const* const from = weights + (begin + k) * per_output + c * per_input;
-        for (int t = 0; t < 9; ++t) taps[(c - first) * 9 + t][k] = k < count ? from[u.flipped ? 8 - t : t] : 0.f;
+        auto* const to = taps + (c - first) * 9;
+        if (u.flipped)
+          for (int t = 0; t < 9; ++t) to[8 - t][k] = from[t];
+        else
+          for (int t = 0; t < 9; ++t) to[t][k] = from[t];
       }
     if (factor != nullptr)
       for (auto& of_tap : taps)
         for (int k = 0; k < count; ++k) of_tap[k] *= factor[begin + k];
     float* const to = out + panel_index * panel_floats(u.inputs());
     std::ptrdiff_t const point = std::ptrdiff_t{u.inputs()} * panel;
+    bool const large = floats(u) * std::int64_t{sizeof(float)} > streamed_bytes;
     for (int c = first; c < last; ++c)
-      for (int k = 0; k < panel; k += width_of<Arch>) transform(&taps[(c - first) * 9][k], to + c * panel + k, point);
+      for (int k = 0; k < panel; k += width_of<Arch>)
+        if (large) transform<true>(&taps[(c - first) * 9][k], to + c * panel + k, point);
+        else transform<false>(&taps[(c - first) * 9][k], to + c * panel + k, point);
+    if (large) stream_fence();
   }
 
  private:
-  [[gnu::noinline]] static void transform(float const* taps, float* out, std::ptrdiff_t point) {
+  template <bool Stream> [[gnu::noinline]] static void transform(float const* taps, float* out, std::ptrdiff_t point) {
     using v = vec<Arch>;
     v half[winograd<Tile>::size][3];
 #pragma GCC unroll 3
@@ -54,8 +64,11 @@ template <class Arch, int Tile> struct winograd_weights {
       v u[winograd<Tile>::size];
       axis::weights(half[i], u);
 #pragma GCC unroll 8
-      for (int j = 0; j < winograd<Tile>::size; ++j)
-        u[j].store_aligned(out + (i * winograd<Tile>::size + j) * point);
+      for (int j = 0; j < winograd<Tile>::size; ++j) {
+        float* const to = out + (i * winograd<Tile>::size + j) * point;
+        if constexpr (Stream) stream<Arch>(to, u[j]);
+        else u[j].store_aligned(to);
+      }
     }
   }
 };
