@@ -154,7 +154,7 @@ template <grad_tile Tile, class T> struct conv_3x3_grad_weight {
                                                      lane / 16 * g_plane + half * 4 * g_plane);
     accumulators acc = {};
     bias_accumulators bias = {};
-#pragma unroll
+#pragma unroll 1
     for (int i = 0; i < Tile.stages - 1; ++i) {
       if (from + i < to) load(smem + i * stage_bytes, a, j, from + i);
       ptx::commit_copies();
