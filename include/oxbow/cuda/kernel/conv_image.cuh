@@ -67,13 +67,13 @@ template <int Channels, int TapsY, int TapsX, class T, class Sink> struct conv_i
       int at[4];  // two neighbouring entries of the lower and of the upper eight
 #pragma unroll
       for (int i = 0; i < 4; ++i)
-        at[i] = patch::offset(step * 16 + i / 2 * 8 + lane % 4 * 2 + i % 2) + row * patch::width + column;
+        at[i] = patch::offset(step * 16 + i / 2 * 8 + lane % 4 * 2 + i % 2) + row * patch::pitch + column;
       std::uint32_t u[octets][4];
 #pragma unroll
       for (int o = 0; o < octets; ++o)
 #pragma unroll
         for (int i = 0; i < 4; ++i) {
-          int const by = o * 8 + i % 2 * patch::width;
+          int const by = o * 8 + i % 2 * patch::pitch;
           u[o][i] = memory.image.pair(at[i / 2 * 2] + by, at[i / 2 * 2 + 1] + by);
         }
 #pragma unroll
@@ -132,7 +132,7 @@ template <int Channels, int TapsY, int TapsX, class T> struct conv_image_grad_we
   struct storage {
     union {
       alignas(128) unsigned char gradient[g_bytes];
-      float sum[inputs][outputs];
+      float sum[inputs][outputs + 8];  // eight more: then the halves of a warp meet in no bank
     };
     patch image;
   };
@@ -197,7 +197,7 @@ template <int Channels, int TapsY, int TapsX, class T> struct conv_image_grad_we
 #pragma unroll
           for (int i = 0; i < 4; ++i) {
             int const entry = m * 16 + i % 2 * 8 + lane / 4;
-            int const at = patch::offset(entry) + row * patch::width + column + i / 2 * 8;
+            int const at = patch::offset(entry) + row * patch::pitch + column + i / 2 * 8;
             u[i] = memory.image.pair(at, at + 1);
             if (entry >= patch::entries) u[i] = entry == patch::entries ? ones<T> : 0u;
           }
@@ -216,9 +216,10 @@ template <int Channels, int TapsY, int TapsX, class T> struct conv_image_grad_we
 #pragma unroll
           for (int n = 0; n < n_tiles; ++n)
 #pragma unroll
-            for (int i = 0; i < 4; ++i) {
-              float& sum = memory.sum[m * 16 + i / 2 * 8 + lane / 4][n * 8 + lane % 4 * 2 + i % 2];
-              sum = turn ? sum + acc[m][n][i] : acc[m][n][i];
+            for (int half = 0; half < 2; ++half) {
+              auto& sum = reinterpret_cast<float2&>(memory.sum[m * 16 + half * 8 + lane / 4][n * 8 + lane % 4 * 2]);
+              float2 const before = turn ? sum : float2{0, 0};
+              sum = {before.x + acc[m][n][2 * half], before.y + acc[m][n][2 * half + 1]};
             }
       __syncthreads();
     }

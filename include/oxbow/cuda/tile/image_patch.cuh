@@ -15,8 +15,10 @@ namespace oxbow::cuda {
 template <int Channels, int TapsY, int TapsX, int Height, int Width, class T> struct image_patch {
   static constexpr int taps = TapsY * TapsX, entries = Channels * taps;
   static constexpr int height = Height + TapsY - 1, width = Width + TapsX - 1, pixels = height * width;
+  /// From row to row: for 32 + 2 pixels 20 words, so that 8 pixels of three neighbouring rows lie in different banks.
+  static constexpr int pitch = (width + 7) / 8 * 8;
 
-  T at[Channels][height][width];
+  T at[Channels][height][pitch];
 
   /// Fills the patch whose first pixel is (y0, x0) of the box; zero or mirrored beyond it.
   __device__ void load(source<float const> const& from, int y0, int x0, bool mirror, int threads) {
@@ -41,7 +43,7 @@ template <int Channels, int TapsY, int TapsX, int Height, int Width, class T> st
   /// Where an entry of the window of pixel (0, 0) lies; entries beyond the last are some place in the patch.
   __device__ static int offset(int entry) {
     int const e = entry < entries ? entry : 0, c = e / taps, tap = e - c * taps;
-    return (c * height + tap / TapsX) * width + tap % TapsX;
+    return (c * height + tap / TapsX) * pitch + tap % TapsX;
   }
   __device__ std::uint32_t pair(int first, int second) const {
     auto const* const halves = reinterpret_cast<std::uint16_t const*>(at);
