@@ -67,7 +67,8 @@ class block_of_tiles {
   }
   block_view stored(box const& where) const {
     operand const& o = *whole_;
-    std::int64_t const pixel = o.size.index(0, where.origin.height + o.shift.height, where.origin.width + o.shift.width);
+    std::int64_t const pixel =
+        o.size.index(0, where.origin.height + o.shift.height, where.origin.width + o.shift.width);
     return {reinterpret_cast<float const*>(arena_ + o.offset) +
                 (channel_ / layout::block * o.size.volume() + pixel) * layout::block,
             std::ptrdiff_t{o.size.width} * layout::block};

@@ -50,7 +50,9 @@ template <class Model> class network<Model, host> {
   using model_type = Model;
 
   explicit network(host where = {}, seed s = {})
-      : pool_{where.threads}, keep_weights_{where.keep_weights}, parameters_(static_cast<std::size_t>(Model::forward.parameter_count)) {
+      : pool_{where.threads},
+        keep_weights_{where.keep_weights},
+        parameters_(static_cast<std::size_t>(Model::forward.parameter_count)) {
     he_initialise(*this, s.value);
   }
 

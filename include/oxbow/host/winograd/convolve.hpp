@@ -10,7 +10,7 @@ namespace oxbow::on_host {
 /// F(Tile × Tile) on rows × columns tiles of one box.
 ///
 /// memory  the box's transformed inputs, and the products of one panel of outputs
-/// error   docs/numerics.md
+/// error   docs/cpu-performance.md
 template <class Arch, int Tile> class winograd_box {
  public:
   static constexpr int area = winograd<Tile>::area, panel = packed_weights<Arch>::panel;
@@ -93,7 +93,8 @@ template <class Arch, int Tile> class winograd_box {
               vector_function<Arch, F>::value(made[i][j] + b).store_aligned(whole + (i * Tile + j) * width_of<Arch>);
           for (int i = 0; i < height; ++i)
             for (int j = 0; j < width; ++j)
-              v::load_aligned(whole + (i * Tile + j) * width_of<Arch>).store_unaligned(to + i * row + j * layout::block);
+              v::load_aligned(whole + (i * Tile + j) * width_of<Arch>)
+                  .store_unaligned(to + i * row + j * layout::block);
         }
       }
   }

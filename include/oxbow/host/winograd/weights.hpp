@@ -15,7 +15,8 @@ template <class Arch, int Tile> struct winograd_weights {
     return packed_weights<Arch>::panels(u.outputs()) * panel_floats(u.inputs());
   }
 
-  /// One panel and the inputs [first, last), at most 16. factor: what each output's weights are multiplied with, or null.
+  /// One panel and the inputs [first, last), at most 16. factor: what each output's weights are multiplied with, or
+  /// null.
   static void pack(float const* weights, weight_use const& u, int panel_index, int first, int last,
                    float const* factor, float* out) {
     alignas(64) float taps[layout::block * 9][panel];
