@@ -188,6 +188,7 @@ void run(settings const& s) {
     std::fflush(log);
     std::printf("step %lld: V_Rand %.4f, V_Info %.4f, warping error %.6f, pixel error %.4f\n",
                 static_cast<long long>(step), best.v_rand, best.v_info, best.warping_error, best.pixel_error);
+    std::fflush(stdout);  // whoever watches a file of a long run sees it at once
     return best.v_rand;
   };
 
