@@ -7,7 +7,7 @@
 
 using namespace oxbow;
 using namespace oxbow::testing;
-using cuda::image_shape;
+using on_cuda::image_shape;
 
 namespace {
 
@@ -25,7 +25,7 @@ struct device_image {
     });
     return v;
   }
-  cuda::source<float const> source() const {
+  on_cuda::source<float const> source() const {
     return {{memory.data, channels, size.width * channels}, size.height, size.width};
   }
 };
@@ -51,8 +51,8 @@ void check(extent size, int outputs, int pad_y, int pad_x, int splits, bool mirr
   device_image const d_image(image);
   image_shape const s{out.height, out.width, outputs, pad_y, pad_x, mirror};
 
-  using steps = cuda::chain<cuda::add_bias, cuda::apply<relu>>;
-  packed_layer<T> const layer(cuda::pack_image(64, Channels, TapsY * TapsX, outputs), w, b);
+  using steps = on_cuda::chain<on_cuda::add_bias, on_cuda::apply<relu>>;
+  packed_layer<T> const layer(on_cuda::pack_image(64, Channels, TapsY * TapsX, outputs), w, b);
   doubles y = ops::convolve(seen, w, b, at);
   doubles const sums = ops::convolve(magnitudes(seen), magnitudes(w), std::vector<double>(b.size(), 0.5), at);
   for (double& v : y.data) v = v > 0 ? v : 0;
@@ -60,7 +60,7 @@ void check(extent size, int outputs, int pad_y, int pad_x, int splits, bool mirr
     return sum_tolerance<T>(TapsY * TapsX * Channels + 1, sums(c, p)) + store_tolerance<T>(y(c, p));
   };
   device_tensor<T> d_y(out, outputs, 1);
-  using kernel = cuda::conv_image<Channels, TapsY, TapsX, T, cuda::store<T, steps>>;
+  using kernel = on_cuda::conv_image<Channels, TapsY, TapsX, T, on_cuda::store<T, steps>>;
   launch<kernel>({s, d_image.source(), reinterpret_cast<uint4 const*>(layer.weights.data),
                   {{{layer.bias.data}, {}}, d_y.view()}});
   CHECK(mismatch(d_y.read(), y, near) == "");
@@ -68,8 +68,8 @@ void check(extent size, int outputs, int pad_y, int pad_x, int splits, bool mirr
   extent const half{1, out.height / 2, out.width / 2};
   if (half.volume() > 0) {
     device_tensor<T> d_full(out, outputs), d_pooled(half, outputs);
-    using pool = cuda::store_and_pool<T, cuda::pooling::max, steps>;
-    launch<cuda::conv_image<Channels, TapsY, TapsX, T, pool>>(
+    using pool = on_cuda::store_and_pool<T, on_cuda::pooling::max, steps>;
+    launch<on_cuda::conv_image<Channels, TapsY, TapsX, T, pool>>(
         {s, d_image.source(), reinterpret_cast<uint4 const*>(layer.weights.data),
          {{{layer.bias.data}, {}}, d_full.view(), d_pooled.view(), {}, half.height, half.width}});
     doubles const full = d_full.read();
@@ -79,15 +79,15 @@ void check(extent size, int outputs, int pad_y, int pad_x, int splits, bool mirr
 
   doubles const dy = random_16<T>(out, outputs, 4);
   device_tensor<T> d_dy(dy, 1);
-  using grad = cuda::conv_image_grad_weight<Channels, TapsY, TapsX, T>;
+  using grad = on_cuda::conv_image_grad_weight<Channels, TapsY, TapsX, T>;
   auto size_of = grad::sums_of(s, nullptr, nullptr);
   device_array<float> partial(static_cast<std::size_t>(size_of.split_floats() * splits));
-  device_array<float> partial_bias(static_cast<std::size_t>(splits * cuda::layout_16::padded(outputs)));
+  device_array<float> partial_bias(static_cast<std::size_t>(splits * on_cuda::layout_16::padded(outputs)));
   auto const left = grad::sums_of(s, partial.data, partial_bias.data);
   launch<grad>({s, d_image.source(), d_dy.view(), left, splits});
   device_array<float> dw(w.data.size()), db(b.size());
   int const entries = Channels * TapsY * TapsX;
-  launch<cuda::add_grad_sums>({left, dw.data, db.data, splits, splits, grad::inputs, entries, 0, outputs, outputs, 1,
+  launch<on_cuda::add_grad_sums>({left, dw.data, db.data, splits, splits, grad::inputs, entries, 0, outputs, outputs, 1,
                                entries, false});
   auto const should = ops::convolve_grad_weight(dy, seen, at);
   auto const most = ops::convolve_grad_weight(magnitudes(dy), magnitudes(seen), at);

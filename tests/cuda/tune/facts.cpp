@@ -7,7 +7,7 @@
 #include <oxbow/cuda/tune/conv_tile.hpp>
 #include <oxbow/cuda/tune/grad_tile.hpp>
 #include <oxbow/cuda/tune/window_tile.hpp>
-using namespace oxbow::cuda;
+using namespace oxbow::on_cuda;
 
 namespace {
 

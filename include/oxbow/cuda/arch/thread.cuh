@@ -1,7 +1,7 @@
 // Which thread this is. One PTX instruction per function.
 #pragma once
 
-namespace oxbow::cuda::ptx {
+namespace oxbow::on_cuda::ptx {
 
 /// threadIdx.x, read anew: what is computed from it stays where it is written. From threadIdx.x the compiler moves
 /// everything out of loops that does not change there, until registers run out.
@@ -12,4 +12,4 @@ __device__ inline int thread_index() {
   return i;
 }
 
-}  // namespace oxbow::cuda::ptx
+}  // namespace oxbow::on_cuda::ptx

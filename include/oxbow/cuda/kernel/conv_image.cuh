@@ -7,7 +7,7 @@
 #include <oxbow/cuda/tile/image_patch.cuh>
 #include <oxbow/cuda/tile/packing.hpp>
 
-namespace oxbow::cuda {
+namespace oxbow::on_cuda {
 
 /// Sizes of a convolution of an image. The window and the channels are the kernel's.
 struct image_shape {
@@ -234,4 +234,4 @@ template <int Channels, int TapsY, int TapsX, class T> struct conv_image_grad_we
   }
 };
 
-}  // namespace oxbow::cuda
+}  // namespace oxbow::on_cuda

@@ -5,7 +5,7 @@
 #include <oxbow/cuda/tile/layout.cuh>
 #include <oxbow/cuda/tile/octet.cuh>
 
-namespace oxbow::cuda {
+namespace oxbow::on_cuda {
 
 /// Windows of an image of few channels: taps and channels together are the reduction, entry c · taps + tap, so that the
 /// tensor core multiplies no zeros but those that fill up the last 16. In memory the weights (out, in, window) have
@@ -51,4 +51,4 @@ template <int Channels, int TapsY, int TapsX, int Height, int Width, class T> st
   }
 };
 
-}  // namespace oxbow::cuda
+}  // namespace oxbow::on_cuda
