@@ -57,7 +57,8 @@ int main() {
   auto const drawn = support::draw_cells({.size = {1, 256, 256}});
   network<lab::em, host> net{host{}, seed{7}};
   auto const done = train(net, samples{drawn.grey, drawn.labels, {}, per_image},
-                          {.optimizer = adamw{.rate = 2e-3f}, .augment = rotate{.step = 90} | grey{.black = -2, .white = 2},
+                          {.optimizer = adamw{.rate = 2e-3f},
+                           .augment = rotate{.step = 90} | grey{.black = -2, .white = 2},
                            .steps = 60, .batch = 2, .clip = 1});
   std::printf("%lld steps of 2 tiles: the loss went from %.3f to %.3f.\n", static_cast<long long>(done.steps),
               static_cast<double>(done.losses.front()), done.average_loss);

@@ -1,5 +1,5 @@
-// Learns to tell membranes from the interior of cells, on images that it draws itself or on a folder of yours, and writes
-// down how good it has become: one page with pictures, scores and curves.
+// Learns to tell membranes from the interior of cells, on images that it draws itself or on a folder of yours, and
+// writes down how good it has become: one page with pictures, scores and curves.
 #include <cstdio>
 #include <fstream>
 #include <sstream>
@@ -16,8 +16,8 @@
 using namespace oxbow;
 namespace fs = std::filesystem;
 
-// One network, two tiles. Learning takes small ones, for much variety in little time. Seeing takes large ones, because it
-// throws away the margin of each tile that its padding reaches.
+// One network, two tiles. Learning takes small ones, for much variety in little time. Seeing takes large ones, because
+// it throws away the margin of each tile that its padding reaches.
 using learner = model<unet_small, tile<128, 128>>;
 using seer = model<unet_small, tile<512, 512>>;
 static_assert(learner::parameter_count == seer::parameter_count && learner::schema == seer::schema);
@@ -69,7 +69,7 @@ std::pair<support::labelled_images, support::labelled_images> get_data(settings 
   std::pair<support::labelled_images, support::labelled_images> parts;
   auto const draw = [&](std::uint32_t number, extent size, auto& part) {
     auto made = support::draw_cells({.size = size, .seed = s.seed, .number = number});
-    part.add("Drawing " + std::to_string(number), std::move(made.grey), std::move(made.labels));
+    part.add("Generated image " + std::to_string(number), std::move(made.grey), std::move(made.labels));
   };
   for (std::uint32_t i = 1; i <= 6; ++i) draw(i, {1, 512, 512}, parts.first);
   draw(7, {1, 700, 900}, parts.second);
@@ -79,9 +79,9 @@ std::pair<support::labelled_images, support::labelled_images> get_data(settings 
 /// How many steps fit into the time, by the pace of a few on a network that is thrown away.
 std::int64_t steps_within(double seconds, samples const& data, settings const& s, training_options const& planned) {
   network<learner, host> trial{host{s.threads}, seed{s.seed}};
-  training_options few{.augment = planned.augment, .steps = 1, .batch = planned.batch};
-  train(trial, data, few);  // allocates
-  few.steps = 6;
+  training_options few{.augment = planned.augment, .steps = 4, .batch = planned.batch};
+  train(trial, data, few);  // allocates, and wakes the threads
+  few.steps = 20;
   double const pace = train(trial, data, few).seconds / static_cast<double>(few.steps);
   return std::max<std::int64_t>(10, static_cast<std::int64_t>(seconds / pace));
 }
@@ -101,18 +101,6 @@ support::segmented_images segment(network<seer, host>& net, support::labelled_im
     made.labels.push_back(std::move(labels));
   }
   return made;
-}
-
-/// The middle of an image, at most as large as one tile sees at once.
-template <class T> image<T> middle_of(image<T> const& whole) {
-  constexpr int most = facts_of<seer>().usable(2);
-  extent const size{1, std::min(most, whole.size.height), std::min(most, whole.size.width)};
-  int const top = (whole.size.height - size.height) / 2, left = (whole.size.width - size.width) / 2;
-  image<T> part(size, whole.channels);
-  for (int y = 0; y < size.height; ++y)
-    for (int x = 0; x < size.width; ++x)
-      for (int c = 0; c < whole.channels; ++c) part(y, x, c) = whole(top + y, left + x, c);
-  return part;
 }
 
 /// The network as SVG; empty, with a word on the terminal, where Graphviz is not installed.
@@ -137,8 +125,11 @@ void run(settings const& s) {
   auto const look = [&] { std::ranges::copy(std::as_const(net).parameters(), eye.parameters().begin()); };
 
   support::watched curve;
-  auto const watched_image = middle_of(unseen.images[0]);
-  auto const watched_truth = middle_of(unseen.labels[0]);
+  // As much of the first image as one tile sees at once.
+  auto const watched_image = support::close_up(unseen.images[0], facts_of<seer>().usable(2));
+  auto const watched_truth = support::close_up(unseen.labels[0], facts_of<seer>().usable(2));
+  curve.threshold =
+      confusion(watched_truth, support::best_threshold(watched_image, watched_truth), 2).pixel_error();
   auto const watch = [&](step_report const& r) {
     look();
     auto const seen = predict_labels(eye, watched_image, {.normalise = per_image});
@@ -185,9 +176,12 @@ void run(settings const& s) {
   std::printf("\n%s\nISBI 2012's pixel error, 1 - F of the interior: %s\n\n", support::score_text(made.scores).c_str(),
               support::percent(made.scores.sweep.error()).c_str());
   save_weights(net, s.out / "weights.safetensors");
+  bool const drawn = s.data.empty() && s.images.empty();
   auto const page = support::membranes_page(
-      "A U-Net of " + grouped(learner::parameter_count) + " parameters learned from " +
-          std::to_string(data.size()) + " images, and segments what it has never seen. Click a picture to enlarge it.",
+      "A U-Net of " + grouped(learner::parameter_count) + " parameters learned from " + std::to_string(data.size()) +
+          (drawn ? " generated images of cells with thin membranes, and segments one"
+                 : " images, and segments others") +
+          " that it has never seen. Click a picture to enlarge it.",
       unseen, made, done, curve,
       {grouped(learner::parameter_count), describe<learner>(), describe_plan<seer::inference>(),
        drawing_in(s.out / "network.svg")});
@@ -196,7 +190,7 @@ void run(settings const& s) {
 }
 
 int main(int argc, char** argv) {
-  CLI::App app{"Trains a small U-Net to find membranes, and writes a page about it. Without arguments it draws its images."};
+  CLI::App app{"Trains a small U-Net to find membranes, and writes a page about it. Draws images if none are given."};
   settings s;
   read_arguments(app, s);
   CLI11_PARSE(app, argc, argv);

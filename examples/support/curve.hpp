@@ -13,7 +13,8 @@ namespace support {
 struct series {
   std::string name;
   std::vector<double> x, y;
-  bool smooth = false;  ///< drawn pale, with its running mean over it
+  /// Drawn pale, with its running mean over it. The axis then has room for 98 of 100 values; others lie at its ends.
+  bool smooth = false;
 };
 
 namespace detail {
@@ -71,6 +72,17 @@ inline std::vector<double> running_mean(std::vector<double> const& values) {
   return mean;
 }
 
+/// The values that decide how far the axis goes.
+inline std::vector<double> telling(series const& line) {
+  if (!line.smooth || line.y.empty()) return line.y;
+  std::vector<double> sorted = line.y, some = running_mean(line.y);
+  std::sort(sorted.begin(), sorted.end());
+  std::size_t const last = sorted.size() - 1, few = last / 100;
+  some.push_back(sorted[few]);
+  some.push_back(sorted[last - few]);
+  return some;
+}
+
 /// A chart's frame: places in user units for values.
 struct chart {
   double left, top, right, bottom;
@@ -78,7 +90,8 @@ struct chart {
   bool logarithmic;
 
   double across(double x) const { return left + (right - left) * (x - low_x) / (high_x - low_x); }
-  double down(double y) const {
+  double down(double value) const {
+    double const y = std::clamp(value, low_y, high_y);
     if (logarithmic) return bottom - (bottom - top) * std::log(y / low_y) / std::log(high_y / low_y);
     return bottom - (bottom - top) * (y - low_y) / (high_y - low_y);
   }
@@ -109,15 +122,17 @@ inline std::string chart_svg(std::vector<series> lines, std::string const& x_nam
   for (series& line : lines) {
     series kept{line.name, {}, {}, line.smooth};
     for (std::size_t i = 0; i < std::min(line.x.size(), line.y.size()); ++i) {
-      double const x = line.x[i], y = line.y[i];
-      if (!std::isfinite(x) || !std::isfinite(y)) continue;
-      low_x = any ? std::min(low_x, x) : x, high_x = any ? std::max(high_x, x) : x;
-      low_y = any ? std::min(low_y, y) : y, high_y = any ? std::max(high_y, y) : y;
-      any = true;
-      positive = positive && y > 0;
-      kept.x.push_back(x), kept.y.push_back(y);
+      if (!std::isfinite(line.x[i]) || !std::isfinite(line.y[i])) continue;
+      kept.x.push_back(line.x[i]), kept.y.push_back(line.y[i]);
     }
     line = std::move(kept);
+    if (line.x.empty()) continue;
+    auto const [first, last] = std::ranges::minmax(line.x);
+    auto const [low, high] = std::ranges::minmax(detail::telling(line));
+    low_x = any ? std::min(low_x, first) : first, high_x = any ? std::max(high_x, last) : last;
+    low_y = any ? std::min(low_y, low) : low, high_y = any ? std::max(high_y, high) : high;
+    any = true;
+    positive = positive && low > 0;
   }
   if (!any) return "<p class=\"note\">No values to draw.</p>";
   bool const logarithmic = positive && high_y > 30 * low_y;

@@ -43,8 +43,8 @@ inline std::vector<std::filesystem::path> files_of(std::filesystem::path const& 
 
 }  // namespace detail
 
-/// Reads images and labels, each a folder of PNG and TIFF files or one file. The first file of one belongs to the first of
-/// the other in the order of their names, and the pages of a stack likewise; a page of a stack is called name:page.
+/// Reads images and labels, each a folder of PNG and TIFF files or one file. The first file of one belongs to the first
+/// of the other in the order of their names, and the pages of a stack likewise; a page of a stack is called name:page.
 ///
 /// throws  oxbow::file_error for a file, std::runtime_error naming both where they do not fit together
 inline labelled_images read_pairs(std::filesystem::path const& images, std::filesystem::path const& labels, int classes,
@@ -74,10 +74,12 @@ inline labelled_images read_pairs(std::filesystem::path const& images, std::file
   return all;
 }
 
-/// The images to learn from, and those held out: listed by name, or by number from 0. An empty list holds every fifth out.
+/// The images to learn from, and those held out: listed by name, or by number from 0. An empty list holds out every
+/// fifth.
 ///
 /// throws  std::runtime_error for an image that there is not, and where one of the two would be empty
-inline std::pair<labelled_images, labelled_images> split(labelled_images all, std::vector<std::string> const& held_out) {
+inline std::pair<labelled_images, labelled_images> split(labelled_images all,
+                                                         std::vector<std::string> const& held_out) {
   std::set<std::size_t> held;
   for (std::string const& wanted : held_out) {
     auto const named = std::find(all.names.begin(), all.names.end(), wanted);

@@ -1,7 +1,10 @@
 // The report of a membrane segmentation as one page: scores, pictures, curves, the network.
 #pragma once
+#include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <filesystem>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -31,9 +34,10 @@ struct segmented_images {
   double seconds = 0;
 };
 
-/// A score watched while training.
+/// A score watched while training, and what the best threshold scores on the same image.
 struct watched {
   std::vector<double> steps, errors;
+  double threshold = 0;
 };
 
 /// What the page tells of the network: texts, and its picture as SVG where that could be drawn.
@@ -53,8 +57,8 @@ inline std::vector<std::vector<std::string>> score_rows(membrane_scores const& s
   };
   return {row("network", s.network), row("best threshold", s.threshold)};
 }
-inline std::vector<std::string> const score_titles{"",      "pixel error", "membrane IoU", "Dice", "recall",
-                                                   "precision", "interior IoU", "Dice"};
+inline std::vector<std::string> const score_titles{"",          "pixel error", "membrane IoU", "its Dice",
+                                                   "its recall", "its precision", "interior IoU", "its Dice"};
 
 /// Grey values as 0 … 255, with one in a thousand at each end clamped.
 inline byte_image shown_grey(oxbow::image<float> const& grey) {
@@ -68,32 +72,75 @@ inline byte_image shown_grey(oxbow::image<float> const& grey) {
   return grey_picture(grey, low, high > low ? high : low + 1);
 }
 
-inline byte_image cells_of(oxbow::label_image const& labels, std::int32_t& count) {
+struct numbered_cells {
   oxbow::instance_image cells;
-  count = number_parts(labels.size, 30, [&](int y, int x) { return labels(y, x) == 1; }, cells);
-  return object_picture(cells);
+  std::int32_t count = 0;
+};
+
+inline numbered_cells cells_of(oxbow::label_image const& labels) {
+  numbered_cells made;
+  made.count = number_parts(labels.size, 30, [&](int y, int x) { return labels(y, x) == 1; }, made.cells);
+  return made;
+}
+
+/// Gives each cell that was found the number of the true cell it shares most pixels with, so that both pictures show
+/// the same cell in the same colour. A cell that lies on membrane only gets a number above all true ones.
+inline oxbow::instance_image named_after(numbered_cells const& truth, numbered_cells const& found) {
+  std::map<std::pair<std::int32_t, std::int32_t>, std::int64_t> shared;
+  for (std::size_t i = 0; i < found.cells.data.size(); ++i)
+    if (found.cells.data[i] > 0 && truth.cells.data[i] > 0) ++shared[{found.cells.data[i], truth.cells.data[i]}];
+  std::vector<std::pair<std::int64_t, std::int32_t>> best(static_cast<std::size_t>(found.count) + 1);
+  for (auto const& [pair, pixels] : shared) {
+    auto& here = best[static_cast<std::size_t>(pair.first)];
+    if (pixels > here.first) here = {pixels, pair.second};
+  }
+  oxbow::instance_image named = found.cells;
+  for (auto& cell : named.data)
+    if (cell > 0) {
+      std::int32_t const name = best[static_cast<std::size_t>(cell)].second;
+      cell = name > 0 ? name : truth.count + cell;
+    }
+  return named;
 }
 
 inline void show_image(page& report, std::string const& name, oxbow::image<float> const& image,
                        oxbow::label_image const& truth, oxbow::image<float> const& probabilities,
                        oxbow::label_image const& labels) {
-  byte_image const grey = shown_grey(image);
+  byte_image const grey = shown_grey(image), known = class_picture(truth, 2), seen = class_picture(labels, 2);
+  byte_image const probable = grey_picture(probabilities, 0, 1, 1);
   error_picture wrong = show_errors(grey, truth, labels, 0);
-  std::int32_t known = 0, found = 0;
-  byte_image truth_cells = cells_of(truth, known), found_cells = cells_of(labels, found);
+  numbered_cells const true_cells = cells_of(truth), found_cells = cells_of(labels);
   oxbow::confusion_matrix const counts = confusion(truth, labels, 2);
+  oxbow::label_image const threshold = best_threshold(image, truth);
+  auto const of_pixels = [&](std::int64_t some) {
+    return percent(static_cast<double>(some) / static_cast<double>(counts.pixels()));
+  };
+  std::vector<legend_entry> const legend{{"membrane where there is none", error_picture::invented_colour},
+                                         {"membrane missed", error_picture::missed_colour}};
+  constexpr int side = 192;
   report.heading(name);
-  report.row({{"Image", grey, oxbow::size_text(image.size) + " pixels"},
-              {"Truth", class_picture(truth, 2), percent(static_cast<double>(counts.in_truth(0)) /
-                                                         static_cast<double>(counts.pixels())) + " membrane"},
-              {"Network", class_picture(labels, 2), percent(counts.pixel_error()) + " of its pixels are wrong"},
-              {"Probability of interior", grey_picture(probabilities, 0, 1, 1), "black 0, white 1"},
-              {"Errors", std::move(wrong.picture), oxbow::grouped(wrong.invented + wrong.missed) + " pixels"},
-              {"Best threshold", class_picture(best_threshold(image, truth), 2), "the best that a grey value can do"},
-              {"Cells, truth", std::move(truth_cells), std::to_string(known) + " parts of 30 pixels or more"},
-              {"Cells, network", std::move(found_cells), std::to_string(found) + " parts of 30 pixels or more"}},
-             {{"membrane where there is none", error_picture::invented_colour},
-              {"membrane missed", error_picture::missed_colour}});
+  report.text("The middle of it, enlarged:");
+  report.row({{"Image", close_up(grey, side)},
+              {"Truth", close_up(known, side)},
+              {"Network", close_up(seen, side)},
+              {"Errors", close_up(wrong.picture, side)}},
+             legend);
+  report.text("All of it:");
+  report.row({{"Image", grey,
+               std::to_string(image.size.width) + " pixels wide, " + std::to_string(image.size.height) + " high"},
+              {"Truth", known, of_pixels(counts.in_truth(0)) + " is membrane, black"},
+              {"Network", seen, percent(counts.pixel_error()) + " of its pixels are wrong"},
+              {"Errors", std::move(wrong.picture),
+               of_pixels(wrong.missed) + " membrane missed, " + of_pixels(wrong.invented) + " invented"},
+              {"Probability of interior", probable, "black 0, white 1; grey where the network is in doubt"},
+              {"Best threshold", class_picture(threshold, 2),
+               percent(confusion(truth, threshold, 2).pixel_error()) + " wrong, the best that a grey value can do"},
+              {"Cells, truth", object_picture(true_cells.cells), std::to_string(true_cells.count) + " cells"},
+              {"Cells, network", object_picture(named_after(true_cells, found_cells)),
+               std::to_string(found_cells.count) + " cells, each in the colour of the true one that it covers most"}},
+             legend);
+  report.text("Cells are connected interiors of 30 pixels or more. Where the network leaves a gap in a membrane, two "
+              "cells become one.");
 }
 
 }  // namespace detail
@@ -112,7 +159,7 @@ inline page membranes_page(std::string const& subtitle, labelled_images const& h
   membrane_scores const& s = made.scores;
   page report{"Membranes", subtitle};
   report.facts({{percent(s.network.pixel_error()), "of unseen pixels wrong"},
-                {percent(s.threshold.pixel_error()), "with the best threshold"},
+                {percent(s.threshold.pixel_error()), "wrong with the best threshold"},
                 {percent(s.network.iou(0)), "membrane IoU"},
                 {oxbow::grouped(training.steps), "training steps"},
                 {oxbow::decimal(training.seconds, 0) + " s", "of training"},
@@ -132,10 +179,16 @@ inline page membranes_page(std::string const& subtitle, labelled_images const& h
     steps.push_back(static_cast<double>(training.first_step) + static_cast<double>(i) + 1);
     losses.push_back(static_cast<double>(training.losses[i]));
   }
-  report.curve({series{"loss of each step, and its running mean", std::move(steps), std::move(losses), true}}, "step");
+  report.curve({series{"loss of each step, and its mean over a twentieth of the run", std::move(steps),
+                       std::move(losses), true}},
+               "step");
   std::vector<double> shares;
   for (double const e : curve.errors) shares.push_back(100 * e);
-  report.curve({series{"wrong pixels of an image that is not learned from, %", curve.steps, std::move(shares)}}, "step");
+  report.curve({series{"wrong pixels in the middle of " + held_out.names[0] + ", which is not learned from, %",
+                       curve.steps, std::move(shares)},
+                series{"the same with its best threshold, %", curve.steps,
+                       std::vector<double>(curve.steps.size(), 100 * curve.threshold)}},
+               "step");
   report.heading("The network");
   if (!net.svg.empty()) report.drawing(net.svg, "The network", "Channels above the maps, sizes below.");
   report.lines(net.table);

@@ -38,6 +38,17 @@ inline void tint(byte_image& picture, std::size_t pixel, float grey, colour c, f
 
 }  // namespace detail
 
+/// The middle of a picture, `side` pixels wide and high or as much as there is.
+template <class T> oxbow::image<T> close_up(oxbow::image<T> const& whole, int side) {
+  oxbow::extent const size{1, std::min(side, whole.size.height), std::min(side, whole.size.width)};
+  int const top = (whole.size.height - size.height) / 2, left = (whole.size.width - size.width) / 2;
+  oxbow::image<T> part(size, whole.channels);
+  for (int y = 0; y < size.height; ++y)
+    for (int x = 0; x < size.width; ++x)
+      for (int c = 0; c < whole.channels; ++c) part(y, x, c) = whole(top + y, left + x, c);
+  return part;
+}
+
 /// The values from low to high as black to white; what is not a number becomes black. One channel is taken.
 inline byte_image grey_picture(oxbow::image<float> const& from, float low = 0, float high = 1, int channel = 0) {
   byte_image picture(from.size);

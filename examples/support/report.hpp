@@ -153,7 +153,7 @@ class page {
     body_ += "</ul>\n";
   }
 
-  /// A drawing as wide as the page. It goes in as an image, so that nothing in it runs. A picture of UTF-8 text: an SVG file.
+  /// A drawing as wide as the page, SVG in UTF-8. It goes in as an image, so that nothing in it runs.
   void drawing(std::string const& svg, std::string const& title, std::string const& note = {}) {
     body_ += "<div class=\"drawing\"><img alt=\"" + detail::escaped(title) + "\" src=\"data:image/svg+xml;base64," +
              detail::base64(std::as_bytes(std::span{svg})) + "\"></div>\n";

@@ -11,8 +11,8 @@
 
 namespace support {
 
-/// The pixel error of the ISBI 2012 challenge: 1 − F of class 1, over all images together, at the best of the thresholds
-/// 0, 0.1, … 1 on its probability.
+/// The pixel error of the ISBI 2012 challenge: 1 − F of class 1, over all images together, at the best of the
+/// thresholds 0, 0.1, … 1 on its probability.
 /// source  Arganda-Carreras et al.: Crowdsourcing the creation of image segmentation algorithms. 2015
 class threshold_sweep {
  public:
@@ -46,8 +46,8 @@ class threshold_sweep {
   std::array<count, thresholds> counts_{};
 };
 
-/// What a threshold on grey values makes of an image: the one with the fewest wrong pixels, chosen with the truth in hand,
-/// bright or dark for class 1. No threshold on this image can do better; a network should.
+/// What a threshold on grey values makes of an image: the one with the fewest wrong pixels, chosen with the truth in
+/// hand, bright or dark for class 1. No threshold on this image can do better; a network should.
 inline oxbow::label_image best_threshold(oxbow::image<float> const& grey, oxbow::label_image const& truth) {
   struct pixel {
     float value;

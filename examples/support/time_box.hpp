@@ -19,7 +19,7 @@ class time_box {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count() / seconds_;
   }
 
-  /// The cosine over the steps, or over the time where that is further on: the rate has fallen when the first of them ends.
+  /// The cosine over the steps, or over the time where that is further on: the rate has fallen when the first ends.
   double operator()(std::int64_t step, std::int64_t steps) const {
     auto const by_time = static_cast<std::int64_t>(std::min(1., share()) * static_cast<double>(steps));
     return oxbow::cosine{.warm_up = 20}(step < 20 ? step : std::max(step, by_time), steps);

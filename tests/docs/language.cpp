@@ -1,4 +1,4 @@
-// The examples of docs/language.md.
+// The examples of docs/language.md, and the network of README.md.
 #include <doctest/doctest.h>
 
 #include <string>
@@ -8,6 +8,24 @@
 #include <oxbow/lower/names.hpp>
 #include <oxbow/net/named.hpp>
 using namespace oxbow;
+
+namespace readme {
+// [readme]
+template <int F> using stage = seq<conv<F>, relu, conv<F>, relu>;          // 3 × 3, valid
+
+template <int F, class Inner>                                              // encode, go down, come up, join, decode
+using scale = level<stage<F>, seq<max_pool<2>, Inner, up_conv<F>>, stage<F>>;
+
+using unet = seq<scale<64, scale<128, scale<256, scale<512,
+                 seq<stage<1024>, dropout<0.5f>>>>>>, conv<2, 1>>;
+
+using em = model<unet, tile<572, 572>>;                                    // one grey channel in, 388 × 388 × 2 out
+static_assert(em::parameter_count == 31'030'658);
+static_assert(em::inference::peak_bytes < 120'000'000);
+// [/readme]
+static_assert(em::output == extent{1, 388, 388} && em::classes == 2);
+static_assert(em::schema == model<unet_2015, tile<572, 572>>::schema);
+}  // namespace readme
 
 namespace first_model {
 // [first_model]
@@ -40,7 +58,7 @@ static_assert(model<up_conv<8>, tile<32, 48>>::output == extent{1, 64, 96});    
 static_assert(model<up_conv<8, 4>, tile<32, 48>>::output == extent{1, 128, 192});
 static_assert(model<upsample<>, tile<32, 48>>::output == extent{1, 64, 96});                       // nearest
 static_assert(model<upsample<2, interpolation::bilinear>, tile<32, 48>>::output == extent{1, 64, 96});
-static_assert(model<max_pool<>, tile<32, 48>>::output == extent{1, 16, 24});                       // window and stride 2
+static_assert(model<max_pool<>, tile<32, 48>>::output == extent{1, 16, 24});                       // window, stride 2
 static_assert(model<avg_pool<4>, tile<32, 48>>::output == extent{1, 8, 12});
 // [/resampling]
 }  // namespace resampling
@@ -86,15 +104,15 @@ using two_columns = graph<
     node<"stem", seq<conv<8, 3, pad::zero>, relu>, "input">,
     node<"fine", stage<8, pad::zero>, "stem">,
     node<"coarse", seq<max_pool<4>, stage<16, pad::zero>, upsample<4>>, "stem">,
-    node<"mask", conv<2, 1>, "fine", "coarse">>;                          // reads 8 + 16 channels; the last is the output
+    node<"mask", conv<2, 1>, "fine", "coarse">>;                          // reads 8 + 16 channels; last: the output
 static_assert(model<two_columns, tile<64, 64>>::classes == 2);
 // [/graph]
 }  // namespace wires
 
 namespace reuse {
 // [alias]
-template <int F> using norm_stage = seq<conv<F, 3, pad::zero>, group_norm<4>, silu>;  // an alias: errors print what it is
-struct baseline : seq<norm_stage<16>, norm_stage<16>, conv<2, 1>> {};                  // a struct: errors print its name
+template <int F> using norm_stage = seq<conv<F, 3, pad::zero>, group_norm<4>, silu>;  // alias: errors print what it is
+struct baseline : seq<norm_stage<16>, norm_stage<16>, conv<2, 1>> {};                 // struct: errors print its name
 static_assert(model<baseline, tile<64, 64>>::output == extent{1, 64, 64});
 // [/alias]
 }  // namespace reuse
@@ -140,7 +158,7 @@ static_assert(model<unet_2015_release, tile<572, 572>>::parameter_count == 31'10
 static_assert(model<unet_small, tile<256, 256>>::parameter_count == 481'762);
 static_assert(model<residual_unet, tile<256, 256>>::parameter_count == 8'041'794);
 static_assert(model<unet_plus_plus, tile<256, 256>>::parameter_count == 9'041'634);
-static_assert(model<unet<4>, tile<572, 572>>::parameter_count == 31'030'658);  // depth, channels at the top, classes, pad
+static_assert(model<unet<4>, tile<572, 572>>::parameter_count == 31'030'658);  // and first, classes, border
 static_assert(model<unet<2, 8, 3, pad::zero>, tile<64, 64>>::classes == 3);
 // [/named]
 }  // namespace named

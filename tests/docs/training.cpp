@@ -1,5 +1,5 @@
-// The examples of docs/extending.md that have to do with training: a loss, an optimizer, a schedule, an augmentation and
-// a callback of one's own.
+// The examples of docs/training.md, and those of docs/extending.md that have to do with training: weights, an optimizer,
+// a schedule, an augmentation and a callback of one's own.
 #include <doctest/doctest.h>
 
 #include <array>

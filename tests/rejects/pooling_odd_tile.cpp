@@ -11,6 +11,8 @@
 #include "use.hpp"
 using namespace oxbow;
 
+// [mistake]
 using em = model<unet_2015, tile<570, 572>>;
+// [/mistake]
 static_assert(em::parameter_count >= 0);
 int main() { return use<em>() < 0; }

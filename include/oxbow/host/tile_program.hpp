@@ -1,5 +1,6 @@
 // One tile of one step: each op in turn, on patches, from what is stored to what is stored.
 #pragma once
+#include <oxbow/host/block_view.hpp>
 #include <oxbow/host/convolve.hpp>
 #include <oxbow/host/elementwise.hpp>
 #include <oxbow/host/gather.hpp>
@@ -8,6 +9,8 @@
 #include <oxbow/host/pooling.hpp>
 #include <oxbow/host/step_context.hpp>
 #include <oxbow/host/upsampling.hpp>
+#include <oxbow/host/winograd/choose.hpp>
+#include <oxbow/host/winograd/convolve.hpp>
 #include <oxbow/ops/dropout.hpp>
 #include <oxbow/ops/normalisation.hpp>
 
@@ -16,7 +19,8 @@ namespace oxbow::on_host {
 /// Runs the ops of a form on one tile of the anchor's output. The ops before the anchor are computed on what
 /// the anchor reads of them, those behind it on what follows from the tile. With `measure` nothing is computed;
 /// only the scratch is laid out, to learn how much of it there must be.
-template <form Form, class Arch> class tile_program {
+/// Most: the largest tile of Winograd's convolution that a step may have been given.
+template <form Form, class Arch, int Most> class tile_program {
  public:
   tile_program(prepared_step const& s, run_context const* c, float* scratch)
       : s_{s}, c_{c}, next_{scratch}, begin_{scratch} {}
@@ -40,7 +44,8 @@ template <form Form, class Arch> class tile_program {
     for (int i = Form.anchor; i > 0; --i) {
       int const m = at(i).in[0].made;
       if (m == none || m > i) continue;
-      box_[m] = is_convolution(at(i).kind) ? input_box(convolution_of(at(i)), box_[i]) : box_[i];
+      box const of = s_.fast[i] > 0 ? whole_tiles(box_[i], s_.fast[i]) : box_[i];
+      box_[m] = is_convolution(at(i).kind) ? input_box(convolution_of(at(i)), of) : of;
     }
   }
 
@@ -48,6 +53,12 @@ template <form Form, class Arch> class tile_program {
     patch const p = patch::over(next_, where, channels);
     next_ += patch::floats(where.size, channels);
     next_ = begin_ + (next_ - begin_ + 15) / 16 * 16;
+    return p;
+  }
+
+  float* take_floats(std::int64_t count) {
+    float* const p = next_;
+    next_ += (count + 15) / 16 * 16;
     return p;
   }
 
@@ -153,6 +164,9 @@ template <form Form, class Arch> class tile_program {
     bool const follows = o.in[0].made != none && !is_anchor(I);  // a head: its tile is that of its input
     box const out = follows ? made_[o.in[0].made].where : box_[I];
     patch const y = take(out, o.out_channels);
+    if constexpr (is_anchor(I)) {
+      if (fast_convolve<I>(c, y)) return finish(I, y);
+    }
     float* const row = take({{0, 0, 0}, {1, 1, out.size.width}}, 2 * layout::block).data;
     // What lies beyond the image is zero for the reader, so only the part within is computed.
     box const within = intersection(out, {{0, 0, 0}, o.out_size});
@@ -184,6 +198,48 @@ template <form Form, class Arch> class tile_program {
     }
     finish(I, y);
   }
+
+  /// By Winograd's algorithm, if the step was prepared for it. The activation behind it is applied on the way.
+  template <int I> bool fast_convolve(convolution const& c, patch const& y) {
+    if constexpr (Most >= 2) if (s_.fast[I] == 2) return winograd_convolve<I, 2>(c, y), true;
+    if constexpr (Most >= 4) if (s_.fast[I] == 4) return winograd_convolve<I, 4>(c, y), true;
+    if constexpr (Most >= 6) if (s_.fast[I] == 6) return winograd_convolve<I, 6>(c, y), true;
+    return false;
+  }
+  template <int I, int Tile> void winograd_convolve(convolution const& c, patch const& y) {
+    instruction const& o = at(I);
+    box const out = whole_tiles(y.where, Tile), needed = input_box(c, out);
+    winograd_box<Arch, Tile> const fast{out.size, o.in_channels, o.out_channels};
+    tile_grid const grid{needed.origin.height, needed.origin.width, fast.rows(), fast.columns(), Tile, Tile + 2};
+    float *const v = take_floats(fast.input_floats()), *const m = take_floats(fast.product_floats()),
+                 *const gathered = take_floats(o.in[0].made == none ? grid.gathered_floats() : 0);
+    if (measuring()) return;
+    for (int b = 0; b < layout::blocks(o.in_channels); ++b) {
+      if (o.in[0].made != none) {
+        patch const& from = made_[o.in[0].made];
+        fast.transform(b, from.at(b, 0, needed.origin.height - from.where.origin.height,
+                                  needed.origin.width - from.where.origin.width),
+                       std::ptrdiff_t{from.where.size.width} * layout::block, 0, 0, fast.rows(), fast.columns(), v);
+        continue;
+      }
+      block_of_tiles const x{s_.operands + o.in[0].first, o.in[0].count, o.in_channels, b, c_->arena, gathered};
+      x.for_each_part(grid, [&](block_view const& part, int row, int column, int rows, int columns) {
+        fast.transform(b, part.data, part.row, row, column, rows, columns, v);
+      });
+    }
+    if constexpr (activates_next(I)) {
+      if (may_activate(I)) return fast.template multiply<function_at<I + 1>()>(v, weights(I), bias(I), m, y);
+    }
+    fast.template multiply<&function_of<identity>::self>(v, weights(I), bias(I), m, y);
+  }
+  static constexpr bool activates_next(int i) {
+    return i + 1 < Form.count && Form.kind(i + 1) == op_kind::activate;
+  }
+  /// Does nobody but the activation that follows want what op i makes?
+  bool may_activate(int i) const {
+    return at(i + 1).in[0].made == i && at(i).out[0].operand == none && !read_after(i, i + 1);
+  }
+
   float const* weights(int i) const { return c_->packed + s_.weights[i]; }
   float const* bias(int i) const { return c_->packed + s_.biases[i]; }
   static void zero(patch const& p) {
@@ -248,7 +304,10 @@ template <form Form, class Arch> class tile_program {
     int const main = kind == op_kind::add && o.in[0].made == none && o.in[1].made != none ? 1 : 0;
     patch const y = overwritable(I, main, where, o.out_channels);
     if constexpr (kind == op_kind::activate) {
-      if (!measuring()) activate<Arch, function_at<I>()>(y);
+      bool done = false;
+      if constexpr (is_anchor(I - 1) && is_convolution(Form.kind(Form.anchor)))
+        done = s_.fast[Form.anchor] > 0 && may_activate(Form.anchor);
+      if (!measuring() && !done) activate<Arch, function_at<I>()>(y);
       if (I < Form.anchor && !measuring()) zero_beyond(y, o.out_size);
     } else if constexpr (kind == op_kind::activate_grad) {
       patch const at = input(I, 1, where, o.out_channels);
@@ -307,7 +366,10 @@ template <form Form, class Arch> class tile_program {
     patch const y = overwritable(I, 0, elementwise_box(I), o.out_channels);
     patch const loss = take(y.where, 1);
     if (!measuring()) {
-      softmax_loss(y, s_.operands[o.in[1].first], s_.operands[o.in[2].first], c_->arena, c_->label_factor, loss);
+      operand const &labels = s_.operands[o.in[1].first], &weights = s_.operands[o.in[2].first];
+      if (o.loss->plain) softmax_loss(y, labels, weights, c_->arena, c_->label_factor, loss);
+      else pixel_losses(*o.loss, y, labels, weights, c_->arena, c_->label_factor, loss,
+                        o.in[3].count > 0 ? stored_floats(o.in[3]) : nullptr);
       if (o.out[1].operand != none) store(loss, s_.operands[o.out[1].operand], c_->arena);
     }
     finish(I, y);

@@ -80,6 +80,7 @@ template <trainable_net Net, class Optimizer> class trainer {
     state_.optimizer_name = with(optimizer, [](auto const& o) { return o.name; });
     state_.optimizer.assign(static_cast<std::size_t>(with(optimizer, [](auto const& o) { return o.buffers; })),
                             std::vector<float>(trainable(), 0.f));
+    if (options.sampling == tile_sampling::classes) by_class_.emplace(data);
     if (options.checkpoints && options.resume)
       if (auto saved = options.checkpoints.load_newest()) go_on_from(*std::move(saved));
     if constexpr (self_updating_net<Net>) {
@@ -104,10 +105,13 @@ template <trainable_net Net, class Optimizer> class trainer {
       if (progress) progress->show(report);
       for (callback const& call : options_.callbacks)
         if (call(report) == after_step::stop) summary.stopped = true;
+      if (options_.validate && (step_ == options_.steps || step_ % options_.validate->every == 0))
+        if (validate(summary) == after_step::stop) summary.stopped = true;
       bool const last = step_ == options_.steps || summary.stopped;
       if (options_.checkpoints && (last || step_ % options_.checkpoint_every == 0)) checkpoint();
     }
     summary.steps = step_;
+    summary.best = best();
     summary.average_loss = average_loss();
     summary.seconds = std::chrono::duration<double>(clock::now() - begin).count();
     return summary;
@@ -139,7 +143,8 @@ template <trainable_net Net, class Optimizer> class trainer {
     std::vector<chosen_tile> tiles;
     for (int b = 0; b < options_.batch; ++b) {
       random_key const key{options_.seed, static_cast<std::uint32_t>(step_), static_cast<std::uint32_t>(b)};
-      tiles.push_back(choose_tile(data_, key, model::output));
+      tiles.push_back(by_class_ ? by_class_->choose(data_, key, model::output)
+                                : choose_tile(data_, key, model::output));
       assemble(tiles.back(), key);
       double const loss = net_.loss_and_gradients(tile_.input.view(), tile_.labels.view(), tile_.weights.view(),
                                                   {key.seed, key.step, key.sample}, b > 0);
@@ -193,16 +198,44 @@ template <trainable_net Net, class Optimizer> class trainer {
     });
   }
 
-  void checkpoint() {
+  /// The best score so far lies in the checkpoints' figures, so that a resumed run goes on counting.
+  std::optional<validation_score> best() const {
+    if (state_.figure("validations") == 0) return {};
+    return validation_score{static_cast<std::int64_t>(state_.figure("best score step")), state_.figure("best score")};
+  }
+
+  after_step validate(training_summary& summary) {
+    validation const& v = *options_.validate;
+    double const score = v.score();
+    summary.scores.push_back({step_, score});
+    auto const before = best();
+    bool const better = !before ? score == score : v.lower_is_better ? score < before->score : score > before->score;
+    if (better) {
+      state_.set_figure("validations", state_.figure("validations") + 1);
+      state_.set_figure("best score", score);
+      state_.set_figure("best score step", static_cast<double>(step_));
+      state_.set_figure("validations without gain", 0);
+      if (v.best) save_to(v.best);
+      return after_step::go_on;
+    }
+    double const idle = state_.figure("validations without gain") + 1;
+    state_.set_figure("validations without gain", idle);
+    return v.patience > 0 && idle >= v.patience ? after_step::stop : after_step::go_on;
+  }
+
+  void checkpoint() { last_checkpoint_ = save_to(options_.checkpoints); }
+
+  std::string save_to(checkpoint_store const& store) {
     std::span<float const> const all = parameters_now();
     if (!std::all_of(all.begin(), all.end(), [](float p) { return std::isfinite(p); }))
       throw training_diverged("a parameter is infinite or not a number", step_ - 1, {}, last_checkpoint_);
     state_.step = static_cast<std::uint64_t>(step_);
     state_.parameters.assign(all.begin(), all.end());
     if constexpr (self_updating_net<Net>) state_.optimizer = net_.optimizer_state();
-    last_checkpoint_ = options_.checkpoints.save(state_);
+    std::string const place = store.save(state_);
     state_.parameters = {};  // a second copy is needed while saving only
     if constexpr (self_updating_net<Net>) state_.optimizer = {};
+    return place;
   }
 
   /// The same bits as if training had never stopped, or an exception: never something in between.
@@ -243,6 +276,7 @@ template <trainable_net Net, class Optimizer> class trainer {
   training_state state_;   ///< without parameters, which live in the net
   std::int64_t step_ = 0;  ///< steps completed
   std::string last_checkpoint_;
+  std::optional<class_pixels> by_class_;
   std::vector<float> statistics_before_;
   sample tile_{image<float>(model::tile, model::input_channels), label_image(model::output),
                image<float>(model::output)};
