@@ -67,6 +67,16 @@ inline void add_reduction(prepared_step& step, instruction const& i, operand con
       launch<finish_bias_grad>({c.sums, parts, channels, c.gradients + to, c.run},
                                blocks_for(channels, finish_bias_grad::threads), s, what);
     });
+  } else if (i.kind == op_kind::loss_overlap) {
+    need(3);
+    std::int64_t const out = operands[i.out[0].operand].offset;
+    step.launches.push_back([=, &i](run_context const& c, cudaStream_t s) {
+      detail::launch_sums(overlap_terms{at(c, i.in[0]), c.operands + i.in[1].first, c.operands + i.in[2].first, c.arena,
+                                        channels},
+                          i.in_size, channels, c.sums, s, what);
+      launch<finish_overlap>({c.sums, parts, channels, reinterpret_cast<float*>(c.arena + out)},
+                             blocks_for(channels, finish_overlap::threads), s, what);
+    });
   } else if (i.kind == op_kind::norm_statistics) {
     need(2);
     std::int64_t const out = operands[i.out[0].operand].offset;
