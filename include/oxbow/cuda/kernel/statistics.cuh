@@ -200,7 +200,7 @@ struct finish_norm_grad {
     double const* sums;
     int parts, channels, groups;
     float const* statistics;
-    float* out;
+    float* out;  ///< null where nobody reads the sums
     float *scale_gradient, *shift_gradient;
     run_scalars const* run;
   };
@@ -210,7 +210,7 @@ struct finish_norm_grad {
     double const inverse = static_cast<double>(a.statistics[a.groups + c / (a.channels / a.groups)]);
     double const dx = detail::add_parts(a.sums, a.parts, 2, 0, a.channels, c) * inverse,
                  d = detail::add_parts(a.sums, a.parts, 2, 1, a.channels, c);
-    a.out[c] = static_cast<float>(dx), a.out[a.channels + c] = static_cast<float>(d);
+    if (a.out != nullptr) a.out[c] = static_cast<float>(dx), a.out[a.channels + c] = static_cast<float>(d);
     a.run->add_gradient(a.scale_gradient[c], dx);
     a.run->add_gradient(a.shift_gradient[c], d);
   }
