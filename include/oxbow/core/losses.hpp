@@ -120,16 +120,22 @@ struct loss_function {
   float region_share = 0;  ///< what the mean over the classes is multiplied by
 
   constexpr bool regional() const { return region_share != 0; }
-  template <class Real> region_function<Real> const& region_of() const {
+  template <class Real> OXBOW_DEVICE Real region_value_of(class_overlap<Real> const& o) const {
+    return region_of<Real>().value(o);
+  }
+  template <class Real> OXBOW_DEVICE overlap_slope<Real> region_derivative_of(class_overlap<Real> const& o) const {
+    return region_of<Real>().derivative(o);
+  }
+  template <class Real> OXBOW_DEVICE region_function<Real> const& region_of() const {
     if constexpr (std::is_same_v<Real, double>) return exact_region;
     else return region;
   }
 
-  template <class Real> Real value_of(class_probabilities<Real> const& p) const {
+  template <class Real> OXBOW_DEVICE Real value_of(class_probabilities<Real> const& p) const {
     if constexpr (std::is_same_v<Real, double>) return exact_value(p);
     else return value(p);
   }
-  template <class Real> Real derivative_of(class_probabilities<Real> const& p, int k) const {
+  template <class Real> OXBOW_DEVICE Real derivative_of(class_probabilities<Real> const& p, int k) const {
     if constexpr (std::is_same_v<Real, double>) return exact_derivative(p, k);
     else return derivative(p, k);
   }
@@ -146,9 +152,9 @@ template <pixel_loss L> struct loss_of<L> {
 /// weight, and without a region's part. room is left holding the probabilities of the classes. The derivative by
 /// logit j is e_j − p_j · Σ e, with e_k that by log p_k; written as e_j · (1 − p_j) − p_j · (Σ e − e_j), it keeps its
 /// relative accuracy where p_j is close to 1.
-/// needs  room: 3 · classes
-template <class Real>
-Real pixel_gradient(loss_function const& loss, Real* logits, std::int64_t stride, int classes, int label, Real* room) {
+/// needs  room: 3 · classes. Loss: loss_function, or a type of a back end's with the same value_of and derivative_of
+template <class Loss, class Real> OXBOW_DEVICE Real pixel_gradient(Loss const& loss, Real* logits, std::int64_t stride,
+                                                                   int classes, int label, Real* room) {
   Real *const share = room, *const without = room + classes, *const logs = room + 2 * classes;
   Real most = logits[0];
   for (int k = 1; k < classes; ++k)

@@ -96,16 +96,16 @@ template <class Pixel, class Region, real Share> struct loss_of<with_region<Pixe
 /// The slopes of a region's loss by the probabilities of one pixel of weight 1, from the sums of all classes:
 /// for class k, slopes[k].both at the label and slopes[k].predicted everywhere. Returns the loss.
 /// shapes  sums: both, predicted and truth of class 0, then of class 1, …
-template <class Real>
-Real region_slopes(loss_function const& loss, Real const* sums, int classes, overlap_slope<Real>* slopes) {
-  auto const& f = loss.template region_of<Real>();
+/// Loss: as for pixel_gradient, with region_share, region_value_of and region_derivative_of
+template <class Loss, class Real>
+OXBOW_DEVICE Real region_slopes(Loss const& loss, Real const* sums, int classes, overlap_slope<Real>* slopes) {
   Real const each = static_cast<Real>(loss.region_share) / static_cast<Real>(classes);
   Real value = 0;
   for (int k = 0; k < classes; ++k) {
     class_overlap<Real> const o{sums[3 * k], sums[3 * k + 1], sums[3 * k + 2]};
-    overlap_slope<Real> const s = f.derivative(o);
+    overlap_slope<Real> const s = loss.region_derivative_of(o);
     slopes[k] = {each * s.both, each * s.predicted};
-    value += each * f.value(o);
+    value += each * loss.region_value_of(o);
   }
   return value;
 }
@@ -113,8 +113,8 @@ Real region_slopes(loss_function const& loss, Real const* sums, int classes, ove
 /// Adds to the gradients of one pixel's logits what a region's slopes make of them, times `weight`:
 /// p_j · (u_j − Σ p_k · u_k) with u_k the slope by p_k.
 template <class Real>
-void add_region_gradient(overlap_slope<Real> const* slopes, Real const* probabilities, int classes, int label,
-                         Real weight, Real* gradient) {
+OXBOW_DEVICE void add_region_gradient(overlap_slope<Real> const* slopes, Real const* probabilities, int classes,
+                                      int label, Real weight, Real* gradient) {
   auto const slope = [&](int k) { return slopes[k].predicted + (k == label ? slopes[k].both : Real{0}); };
   for (int j = 0; j < classes; ++j) {
     Real sum = 0;  // of differences, so that nothing cancels where one class has all

@@ -111,7 +111,9 @@ template <form Form, class Arch, tuning Tuned> struct step_kernel {
                         i.running ? c.parameter_at(i.parameter + 2) : nullptr,
                         i.running ? c.parameter_at(i.parameter + 3) : nullptr);
       } else {
-        float* const sums = at(s, i.out[0], c);
+        // Nobody reads the sums of a norm in front of which nothing learns: they are not stored then.
+        std::vector<float> unread(i.out[0].operand == none ? static_cast<std::size_t>(2 * i.in_channels) : 0);
+        float* const sums = unread.empty() ? at(s, i.out[0], c) : unread.data();
         operand const* const x = s.operands + i.in[1].first;
         norm_grad_statistics(c.pool, in, i.in[0].count, x, i.in[1].count, c.arena, i.in_size, i.in_channels, i.groups,
                              reinterpret_cast<float const*>(c.arena + s.operands[i.in[2].first].offset), sums);

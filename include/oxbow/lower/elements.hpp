@@ -10,7 +10,8 @@ constexpr flat_graph store_activations(flat_graph net, element type) {
   for (int v = 0; v < net.values.count; ++v) {
     value& x = net.values.items[v];
     op const& made = net.ops.items[x.producer];
-    bool const sums = made.kind == op_kind::norm_statistics || made.kind == op_kind::norm_grad_statistics;
+    bool const sums = made.kind == op_kind::norm_statistics || made.kind == op_kind::norm_grad_statistics ||
+                      made.kind == op_kind::loss_overlap;
     bool const per_pixel = made.kind == op_kind::loss && made.out[1] == v;
     if (x.type == element::f32 && !x.in_gradients && !is_source(made.kind) && !sums && !per_pixel && v != net.output)
       x.type = type;

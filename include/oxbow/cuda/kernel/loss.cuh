@@ -2,6 +2,7 @@
 #pragma once
 #include <cub/block/block_reduce.cuh>
 
+#include <oxbow/core/region_losses.hpp>
 #include <oxbow/cuda/kernel/patch.cuh>
 
 namespace oxbow::on_cuda {
@@ -45,6 +46,60 @@ inline __noinline__ __device__ void softmax_loss(patch const& logits, stored con
     float const factor = share * scale / (1.f + rest);
     for (int k = 0; k < classes; ++k) l[k] = (k == label ? -others : l[k]) * factor;
     loss(0, z, y, x) = share * (log1pf(rest) + (most - chosen));
+  });
+}
+
+/// A loss as device code calls it: through its address, by template.
+template <loss_function const* L> struct device_loss {
+  static constexpr float region_share = L->region_share;
+
+  __device__ float value_of(class_probabilities<float> const& p) const {
+    constexpr auto f = L->value;
+    return f(p);
+  }
+  __device__ float derivative_of(class_probabilities<float> const& p, int k) const {
+    constexpr auto f = L->derivative;
+    return f(p, k);
+  }
+  __device__ float region_value_of(class_overlap<float> const& o) const {
+    constexpr auto f = L->region.value;
+    return f(o);
+  }
+  __device__ overlap_slope<float> region_derivative_of(class_overlap<float> const& o) const {
+    constexpr auto f = L->region.derivative;
+    return f(o);
+  }
+};
+
+/// The same for any loss. sums: what loss_overlap has made; null where the loss has no region.
+template <loss_function const* L, int Classes>
+__device__ void pixel_losses(patch const& logits, stored const& labels, stored const& weights, std::byte const* arena,
+                             float per_pixel, float scale, patch const& loss, float const* sums) {
+  constexpr int ignored_label = 255;
+  device_loss<L> const of;
+  for_each(logits.where, 0, 1, [&](int, int z, int y, int x) {
+    int const lz = z + labels.shift.depth, ly = y + labels.shift.height, lx = x + labels.shift.width;
+    int const label = labels.size.contains(lz, ly, lx)
+                          ? static_cast<int>(arena[labels.offset + labels.size.index(lz, ly, lx)])
+                          : ignored_label;
+    float* const l = &logits(0, z, y, x);
+    if (label == ignored_label) {
+      for (int k = 0; k < Classes; ++k) l[k] = 0;
+      loss(0, z, y, x) = 0;
+      return;
+    }
+    float gradient[Classes], room[3 * Classes];
+    for (int k = 0; k < Classes; ++k) gradient[k] = l[k];
+    float const weight = read(weights, arena, 0, z, y, x);
+    float made = weight * per_pixel * pixel_gradient(of, gradient, 1, Classes, label, room);
+    for (int k = 0; k < Classes; ++k) gradient[k] *= weight * per_pixel;
+    if constexpr (L->region_share != 0) {
+      overlap_slope<float> slopes[Classes];
+      made += region_slopes(of, sums, Classes, slopes) * per_pixel;
+      add_region_gradient(slopes, room, Classes, label, weight, gradient);
+    }
+    for (int k = 0; k < Classes; ++k) l[k] = gradient[k] * scale;
+    loss(0, z, y, x) = made;
   });
 }
 

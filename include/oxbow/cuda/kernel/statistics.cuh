@@ -86,6 +86,27 @@ struct norm_grad_terms {
   }
 };
 
+/// Of class c: weight · share where it is the label, weight · share, and weight where it is the label.
+struct overlap_terms {
+  static constexpr int sums = 3;
+  joined logits;
+  stored const *labels, *weights;
+  std::byte const* arena;
+  int classes;
+  __device__ void operator()(int c, int z, int y, int u, double (&t)[3]) const {
+    constexpr int ignored_label = 255;
+    t[0] = t[1] = t[2] = 0;
+    int const label = static_cast<int>(arena[labels->offset + labels->size.index(z, y, u)]);
+    if (label == ignored_label) return;
+    float most = logits(arena, 0, z, y, u), sum = 0;
+    for (int k = 1; k < classes; ++k) most = fmaxf(most, logits(arena, k, z, y, u));
+    for (int k = 0; k < classes; ++k) sum += expf(logits(arena, k, z, y, u) - most);
+    double const by = static_cast<double>(read(*weights, arena, 0, z, y, u));
+    double const s = by * static_cast<double>(expf(logits(arena, c, z, y, u) - most)) / static_cast<double>(sum);
+    t[0] = c == label ? s : 0, t[1] = s, t[2] = c == label ? by : 0;
+  }
+};
+
 namespace detail {
 
 inline __device__ double add_parts(double const* sums, int parts, int each, int s, int channels, int c) {
@@ -95,6 +116,22 @@ inline __device__ double add_parts(double const* sums, int parts, int each, int 
 }
 
 }  // namespace detail
+
+/// out(3 · class + sum), from the sums of overlap_terms. A thread does a class.
+struct finish_overlap {
+  static constexpr int threads = 64;
+  struct storage {};
+  struct args {
+    double const* sums;
+    int parts, classes;
+    float* out;
+  };
+  __device__ static void run(args const& a, storage&) {
+    int const c = static_cast<int>(blockIdx.x * threads + threadIdx.x);
+    for (int s = 0; s < 3 && c < a.classes; ++s)
+      a.out[3 * c + s] = static_cast<float>(detail::add_parts(a.sums, a.parts, 3, s, a.classes, c));
+  }
+};
 
 /// Bias gradients from the sums of bias_terms. A thread does a channel.
 struct finish_bias_grad {
@@ -163,7 +200,7 @@ struct finish_norm_grad {
     double const* sums;
     int parts, channels, groups;
     float const* statistics;
-    float* out;
+    float* out;  ///< null where nobody reads the sums
     float *scale_gradient, *shift_gradient;
     run_scalars const* run;
   };
@@ -173,7 +210,7 @@ struct finish_norm_grad {
     double const inverse = static_cast<double>(a.statistics[a.groups + c / (a.channels / a.groups)]);
     double const dx = detail::add_parts(a.sums, a.parts, 2, 0, a.channels, c) * inverse,
                  d = detail::add_parts(a.sums, a.parts, 2, 1, a.channels, c);
-    a.out[c] = static_cast<float>(dx), a.out[a.channels + c] = static_cast<float>(d);
+    if (a.out != nullptr) a.out[c] = static_cast<float>(dx), a.out[a.channels + c] = static_cast<float>(d);
     a.run->add_gradient(a.scale_gradient[c], dx);
     a.run->add_gradient(a.shift_gradient[c], d);
   }

@@ -132,7 +132,7 @@ template <class Program> class executor {
         launches_ += 2;
       }
     } else {
-      using kernel = tile_step<what>;
+      using kernel = tile_step<what, loss_of_step(I), classes_of_step(I)>;
       tile_layout const laid{op_kinds{what.kinds, what.count, what.anchor},
                              std::span{ops_}.subspan(first, static_cast<std::size_t>(what.count)),
                              tile_unit(own, what.count, what.anchor),
@@ -146,6 +146,22 @@ template <class Program> class executor {
       ++launches_;
     }
     sums_ = std::max(sums_, s.sums), partial_ = std::max(partial_, s.partial);
+  }
+
+  /// The loss that a step needs a kernel of its own for, and its classes; else those of every other step.
+  static constexpr loss_function const* loss_of_step(int step, int* classes = nullptr) {
+    plan_step const& s = t::whole.steps.items[step];
+    for (int i = s.first; i < s.first + s.count; ++i)
+      if (instruction const& o = t::whole.instructions.items[i]; o.kind == op_kind::loss && !o.loss->plain) {
+        if (classes != nullptr) *classes = o.in_channels;
+        return o.loss;
+      }
+    return &loss_of<cross_entropy>::self;
+  }
+  static constexpr int classes_of_step(int step) {
+    int classes = 1;
+    loss_of_step(step, &classes);
+    return classes;
   }
 
   void take_memory() {

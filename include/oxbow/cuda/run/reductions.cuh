@@ -67,6 +67,16 @@ inline void add_reduction(prepared_step& step, instruction const& i, operand con
       launch<finish_bias_grad>({c.sums, parts, channels, c.gradients + to, c.run},
                                blocks_for(channels, finish_bias_grad::threads), s, what);
     });
+  } else if (i.kind == op_kind::loss_overlap) {
+    need(3);
+    std::int64_t const out = operands[i.out[0].operand].offset;
+    step.launches.push_back([=, &i](run_context const& c, cudaStream_t s) {
+      detail::launch_sums(
+          overlap_terms{at(c, i.in[0]), c.operands + i.in[1].first, c.operands + i.in[2].first, c.arena, channels},
+          i.in_size, channels, c.sums, s, what);
+      launch<finish_overlap>({c.sums, parts, channels, reinterpret_cast<float*>(c.arena + out)},
+                             blocks_for(channels, finish_overlap::threads), s, what);
+    });
   } else if (i.kind == op_kind::norm_statistics) {
     need(2);
     std::int64_t const out = operands[i.out[0].operand].offset;
@@ -82,15 +92,18 @@ inline void add_reduction(prepared_step& step, instruction const& i, operand con
     });
   } else {
     need(2);
-    std::int64_t const out = operands[i.out[0].operand].offset, statistics = offset_of(i.in[2]);
+    // Nobody reads the sums of a norm in front of which nothing learns: they are not stored then.
+    bool const kept = i.out[0].operand != none;
+    std::int64_t const out = kept ? operands[i.out[0].operand].offset : 0, statistics = offset_of(i.in[2]);
     std::int64_t const scale = parameters[i.parameter].offset, shift = parameters[i.parameter + 1].offset;
     step.launches.push_back([=, &i](run_context const& c, cudaStream_t s) {
       auto const* const known = reinterpret_cast<float const*>(c.arena + statistics);
       detail::launch_sums(norm_grad_terms{at(c, i.in[0]), at(c, i.in[1]), c.arena, known, channels / i.groups},
                           i.in_size, channels, c.sums, s, what);
-      launch<finish_norm_grad>({c.sums, parts, channels, i.groups, known, reinterpret_cast<float*>(c.arena + out),
-                                c.gradients + scale, c.gradients + shift, c.run},
-                               blocks_for(channels, finish_norm_grad::threads), s, what);
+      launch<finish_norm_grad>(
+          {c.sums, parts, channels, i.groups, known, kept ? reinterpret_cast<float*>(c.arena + out) : nullptr,
+           c.gradients + scale, c.gradients + shift, c.run},
+          blocks_for(channels, finish_norm_grad::threads), s, what);
     });
   }
 }

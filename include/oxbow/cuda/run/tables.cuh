@@ -94,7 +94,7 @@ inline std::string step_name(char const* program, int number, form const& what) 
                                    "norm_statistics",
                                    "norm",
                                    "norm_running",
-                                   "loss",
+                                   "loss", "loss_overlap",
                                    "convolve_grad",
                                    "convolve_grad_weight",
                                    "up_convolve_grad",
