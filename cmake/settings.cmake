@@ -3,7 +3,8 @@ include(CheckCXXCompilerFlag)
 set(CMAKE_CXX_EXTENSIONS OFF)
 
 add_library(oxbow_settings INTERFACE)
-target_compile_options(oxbow_settings INTERFACE -Wall -Wextra -Wpedantic -Wconversion)
+# For C++ only: nvcc has its own spelling, see cuda.cmake.
+target_compile_options(oxbow_settings INTERFACE "$<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wpedantic;-Wconversion>")
 
 # g++ 12 takes the undefined registers in its own AVX-512 header for mistakes wherever they are inlined (GCC bug
 # 105593, repaired in 13): dozens of lines that no one here can act on.
@@ -13,12 +14,12 @@ endif()
 
 # Kernels count on a·b + c becoming one instruction. That is g++'s default, but clang++ contracts
 # only within one expression; said here, both build the same arithmetic.
-target_compile_options(oxbow_settings INTERFACE -ffp-contract=fast)
+target_compile_options(oxbow_settings INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-ffp-contract=fast>)
 
 if(OXBOW_ARCH)
   check_cxx_compiler_flag(-march=${OXBOW_ARCH} OXBOW_ARCH_IS_KNOWN_${OXBOW_ARCH})
   if(OXBOW_ARCH_IS_KNOWN_${OXBOW_ARCH})
-    target_compile_options(oxbow_settings INTERFACE -march=${OXBOW_ARCH})
+    target_compile_options(oxbow_settings INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-march=${OXBOW_ARCH}>)
   else()
     message(WARNING "OXBOW_ARCH: the compiler does not know -march=${OXBOW_ARCH}; its default is used.")
   endif()

@@ -1,9 +1,10 @@
 // Everything but files, in the order in which the parts build on each other: the table of contents.
 #pragma once
 
-// core: sizes, images, random numbers, activations
+// core: sizes, images, random numbers, activations, losses
 #include <oxbow/core/image.hpp>
 #include <oxbow/core/random.hpp>
+#include <oxbow/core/region_losses.hpp>
 
 // net: the language of networks, and networks with a name
 #include <oxbow/net/layers.hpp>
@@ -18,13 +19,21 @@
 // host: networks on the CPU
 #include <oxbow/host/network.hpp>
 
+// objects: what lies in an image, how far apart, and what pixels between weigh
+#include <oxbow/objects/border_weights.hpp>
+#include <oxbow/objects/find_objects.hpp>
+
 // augment, train, predict, metrics: algorithms over any network
+#include <oxbow/augment/blur.hpp>
 #include <oxbow/augment/elastic.hpp>
 #include <oxbow/augment/gather.hpp>
 #include <oxbow/augment/grey.hpp>
 #include <oxbow/augment/pipeline.hpp>
 #include <oxbow/augment/rigid.hpp>
+#include <oxbow/metrics/membranes.hpp>
+#include <oxbow/metrics/objects.hpp>
 #include <oxbow/metrics/pixel.hpp>
+#include <oxbow/predict/average.hpp>
 #include <oxbow/predict/predict.hpp>
 #include <oxbow/train/loop.hpp>
 #include <oxbow/train/progress.hpp>

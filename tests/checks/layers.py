@@ -26,7 +26,8 @@ MAY = {
     "train": "core ops lower",
     "augment": "core",
     "predict": "core lower",
-    "metrics": "core",
+    "objects": "core",
+    "metrics": "core objects",
     "io": "core lower",
 }
 # Libraries that stay in one folder.

@@ -34,3 +34,9 @@ TEST_CASE_TEMPLATE("three dimensions agree with the oracle", Model, model<unet<1
   predictions_agree<Model>();
   gradients_agree<Model>();
 }
+
+TEST_CASE("a norm in front of which nothing learns") {
+  using net = seq<batch_norm, conv<4>, batch_norm, relu, conv<2, 1>>;
+  predictions_agree<model<net, tile<10, 8>, channels<2>>>();
+  gradients_agree<model<net, tile<10, 8>, channels<2>>>();
+}

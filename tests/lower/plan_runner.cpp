@@ -205,10 +205,15 @@ class plan_runner {
         return {ops::norm(x, *in[1], elements(p), elements(p + 1))};
       case op_kind::norm_running:
         return {norm_running(p, x)};
+      case op_kind::loss_overlap: {
+        std::vector<std::uint8_t> labels;
+        for (float const l : in[1]->data) labels.push_back(static_cast<std::uint8_t>(l));
+        return {ops::loss_overlap(x, labels, *in[2])};
+      }
       case op_kind::loss: {
         std::vector<std::uint8_t> labels;
         for (float const l : in[1]->data) labels.push_back(static_cast<std::uint8_t>(l));
-        auto both = ops::softmax_cross_entropy(x, labels, *in[2]);
+        auto both = ops::softmax_loss(*i.loss, x, labels, *in[2], in.size() > 3 ? in[3]->data : std::vector<float>{});
         return {std::move(both.gradient), std::move(both.loss)};
       }
       case op_kind::convolve_grad:

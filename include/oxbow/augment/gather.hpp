@@ -54,8 +54,18 @@ template <class Drawn> struct gather_pixel {
         target.input.data[index] = drawn.value(read(source.input, c), index);
       }
     };
-    if (how == sampling::linear) fill(linear_sampler(place, source.input.size));
-    else fill(cubic_sampler(place, source.input.size));
+    bool filled = false;
+    if constexpr (Drawn::smoothing_maps > 0)
+      if (smoothing_kernel const kernel = drawn.smoothing(); kernel.radius > 0) {
+        fill(smoothed_sampler(place, source.input.size, kernel));
+        filled = true;
+      }
+    if (filled) {  // smoothed
+    } else if (how == sampling::linear) {
+      fill(linear_sampler(place, source.input.size));
+    } else {
+      fill(cubic_sampler(place, source.input.size));
+    }
 
     int const lz = z - halo.depth, ly = y - halo.height, lx = x - halo.width;
     if (target.labels.data && target.labels.size.contains(lz, ly, lx))

@@ -42,10 +42,19 @@ struct map_random {
   constexpr std::uint64_t first() const { return std::uint64_t{place} << 32; }
 };
 
+/// How the source is smoothed while it is read: weights of a pixel and its neighbours to both sides, along height and
+/// width. The sum over −radius … radius is 1; radius 0 is no smoothing.
+struct smoothing_kernel {
+  static constexpr int most = 3;
+  int radius = 0;
+  float weight[most + 1] = {1, 0, 0, 0};
+};
+
 /// An augmentation: an aggregate whose `draw(random, tile)` returns a small, trivially copyable object with
 ///   position pull(position) const             where the value at a place comes from, and/or
 ///   float value(float, std::int64_t) const    what a grey value becomes; the integer numbers tile pixel and channel
-/// both marked OXBOW_DEVICE. Augmentations of one's own join by having it.
+///   smoothing_kernel smoothing() const        how the source is smoothed before anything else; one map at most has it
+/// all marked OXBOW_DEVICE. Augmentations of one's own join by having it.
 template <class Map>
 concept augmentation_map = requires(Map const& map, map_random const& random, extent tile) {
   map.draw(random, tile);
@@ -81,11 +90,21 @@ template <> struct drawn<> {
   constexpr OXBOW_DEVICE position coordinate(float z, float y, float x) const { return {z, y, x}; }
   constexpr OXBOW_DEVICE position coordinate(float y, float x) const { return {0, y, x}; }
   constexpr OXBOW_DEVICE float value(float v, std::int64_t) const { return v; }
+  static constexpr int smoothing_maps = 0;
 };
 
 template <class First, class... Rest> struct drawn<First, Rest...> {
   First first;
   drawn<Rest...> rest;
+
+  static constexpr int smoothing_maps =
+      (requires(First const& f) { f.smoothing(); } ? 1 : 0) + drawn<Rest...>::smoothing_maps;
+  static_assert(smoothing_maps <= 1, "augment: more than one map smooths the source. Keep one blur in a pipeline.");
+
+  OXBOW_DEVICE smoothing_kernel smoothing() const requires(smoothing_maps == 1) {
+    if constexpr (requires { first.smoothing(); }) return first.smoothing();
+    else return rest.smoothing();
+  }
 
   OXBOW_DEVICE position pull(position at) const {
     at = rest.pull(at);

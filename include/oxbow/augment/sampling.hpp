@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include <oxbow/augment/cubic.hpp>
+#include <oxbow/augment/pipeline.hpp>
 #include <oxbow/augment/position.hpp>
 #include <oxbow/core/image.hpp>
 #include <oxbow/core/mirror.hpp>
@@ -89,6 +90,43 @@ class cubic_sampler {
  private:
   int index_[3][4], count_[3];
   float weight_[3][4];
+};
+
+/// Linear interpolation of the smoothed source: per axis, the kernel once at each of the two pixels in between.
+class smoothed_sampler {
+ public:
+  OXBOW_DEVICE smoothed_sampler(source_place const& at, extent source, smoothing_kernel const& kernel) {
+    for (int axis = 0; axis < 3; ++axis) {
+      int const radius = axis == 0 ? 0 : kernel.radius;
+      float const t = at.fraction[axis];
+      count_[axis] = 2 * radius + (t == 0 ? 1 : 2);
+      for (int i = 0; i < count_[axis]; ++i) {
+        int const before = i - radius, after = before - 1;  // from the near pixel, from the far one
+        auto const weight = [&](int k) {
+          int const far = k < 0 ? -k : k;
+          return far > radius ? 0.f : axis == 0 ? 1.f : kernel.weight[far];
+        };
+        weight_[axis][i] = (1 - t) * weight(before) + t * weight(after);
+        index_[axis][i] = mirrored(std::int64_t{at.pixel[axis]} + before, source[axis]);
+      }
+    }
+  }
+  OXBOW_DEVICE float operator()(image_view<float const> source, int channel) const {
+    float sum = 0;
+    for (int k = 0; k < count_[0]; ++k)
+      for (int j = 0; j < count_[1]; ++j) {
+        float row = 0;
+        for (int i = 0; i < count_[2]; ++i)
+          row += weight_[2][i] * source(index_[0][k], index_[1][j], index_[2][i], channel);
+        sum += weight_[0][k] * weight_[1][j] * row;
+      }
+    return sum;
+  }
+
+ private:
+  static constexpr int most = 2 * smoothing_kernel::most + 2;
+  int index_[3][most], count_[3];
+  float weight_[3][most];
 };
 
 /// The pixel whose centre is nearest; of two, the further one.

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <type_traits>
 #include <vector>
 
 #include <oxbow/core/extent.hpp>
@@ -22,7 +23,9 @@ template <class T> struct image_view {
   }
   constexpr OXBOW_DEVICE T& operator()(int y, int x, int c = 0) const { return (*this)(0, y, x, c); }
   constexpr OXBOW_DEVICE std::int64_t count() const { return size.volume() * channels; }
-  constexpr operator image_view<T const>() const { return {data, size, channels}; }
+  template <class U = T>
+  requires(!std::is_const_v<U>)
+  constexpr operator image_view<U const>() const { return {data, size, channels}; }
 };
 
 /// An image that owns its pixels, all zero at first.

@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include <oxbow/core/extent.hpp>
+#include <oxbow/core/portable.hpp>
 
 namespace oxbow {
 
@@ -13,16 +14,25 @@ namespace oxbow {
 struct layout {
   static constexpr int block = 16;
 
-  static constexpr int lanes(int channels) { return channels < block ? channels : block; }
-  static constexpr int blocks(int channels) { return (channels + block - 1) / block; }
+  static constexpr OXBOW_DEVICE int lanes(int channels) { return channels < block ? channels : block; }
+  static constexpr OXBOW_DEVICE int blocks(int channels) { return (channels + block - 1) / block; }
 
   /// Bytes of one pixel of one block; elements of less than a byte are packed within it.
-  static constexpr std::int64_t pixel_bytes(int channels, int bits) {
+  static constexpr OXBOW_DEVICE std::int64_t pixel_bytes(int channels, int bits) {
     return (std::int64_t{lanes(channels)} * bits + 7) / 8;
   }
 
-  static constexpr std::int64_t bytes(extent size, int channels, int bits) {
+  static constexpr OXBOW_DEVICE std::int64_t bytes(extent size, int channels, int bits) {
     return blocks(channels) * size.volume() * pixel_bytes(channels, bits);
+  }
+};
+
+/// Numbers of 16 bits lie otherwise: channels last, the channels rounded up to eight, so that eight neighbours
+/// are 16 aligned bytes, the unit in which tensor cores are fed. What rounding up adds is finite.
+struct layout_of_halves {
+  static constexpr OXBOW_DEVICE int padded(int channels) { return (channels + 7) / 8 * 8; }
+  static constexpr OXBOW_DEVICE std::int64_t bytes(extent size, int channels) {
+    return size.volume() * padded(channels) * 2;
   }
 };
 

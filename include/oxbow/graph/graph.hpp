@@ -5,6 +5,7 @@
 #include <oxbow/core/extent.hpp>
 #include <oxbow/core/function.hpp>
 #include <oxbow/core/list.hpp>
+#include <oxbow/core/region_losses.hpp>
 #include <oxbow/graph/limits.hpp>
 #include <oxbow/graph/path.hpp>
 
@@ -31,7 +32,8 @@ enum class op_kind : unsigned char {
   norm_statistics,  ///< x → mean and inverse deviation of each group
   norm,             ///< x, statistics → scale · (x − mean) · inverse deviation + shift
   norm_running,     ///< x → the same with the running statistics
-  loss,             ///< logits, labels, weights → gradient of the logits, loss of each pixel
+  loss,             ///< logits, labels, weights, those sums if any → gradient of the logits, loss of each pixel
+  loss_overlap,     ///< logits, labels, weights → of each class the sums that a region's loss is a function of
   // backward
   convolve_grad,            ///< dy → dx
   convolve_grad_weight,     ///< dy, x → dw
@@ -53,10 +55,12 @@ enum class op_kind : unsigned char {
   slice,     ///< x → some channels, from `channel` on: the gradient of a join
 };
 constexpr bool is_source(op_kind k) { return k <= op_kind::weights; }
+constexpr bool is_loss(op_kind k) { return k == op_kind::loss || k == op_kind::loss_overlap; }
 constexpr bool is_view(op_kind k) { return k >= op_kind::crop; }
 
-/// How one element is stored; the number is its bits.
-enum class element : unsigned char { bits2 = 2, bits4 = 4, u8 = 8, f32 = 32 };
+/// How one element is stored. The number is its bits, but for bf16, which has as many as f16.
+enum class element : unsigned char { bits2 = 2, bits4 = 4, u8 = 8, f16 = 16, bf16 = 17, f32 = 32 };
+constexpr int bits_of(element e) { return e == element::bf16 ? 16 : static_cast<int>(e); }
 
 /// One tensor. Gradients of parameters live in the gradient arena, all else in the program's arena.
 struct value {
@@ -107,6 +111,7 @@ struct op {
   bool running = false;    ///< norm_statistics: keeps running statistics
   function const* f = &function_of<identity>::self;
   float rate = 0;  ///< of a drop
+  loss_function const* loss = &loss_of<cross_entropy>::self;
 };
 
 /// A network for one tile.

@@ -69,17 +69,17 @@ void correlate_columns(float const* const (&a)[Vectors], int a_pixel, std::ptrdi
 
 }  // namespace detail
 
-/// A panel of rows × a block of columns is one piece of work; few pieces over large images are cut into
+/// A panel of rows × 64 columns is one piece of work; few pieces over large images are cut into
 /// chunks of image rows as well, whose sums are added in order. How many depends on the shape alone, so
 /// that the bits do not depend on the threads.
 template <class Arch> class correlator {
  public:
-  static constexpr int panel = packed_weights<Arch>::panel;
+  static constexpr int panel = packed_weights<Arch>::panel, side = 64;
 
   explicit correlator(correlation const& c)
-      : c_{c}, panels_{packed_weights<Arch>::panels(c.rows)}, blocks_{layout::blocks(c.columns)} {
+      : c_{c}, panels_{packed_weights<Arch>::panels(c.rows)}, groups_{(c.columns + side - 1) / side} {
     int const image_rows = c.a_size.depth * c.a_size.height;
-    chunks_ = (pieces_wanted + panels_ * blocks_ - 1) / (panels_ * blocks_);
+    chunks_ = (pieces_wanted + panels_ * groups_ - 1) / (panels_ * groups_);
     if (chunks_ > image_rows) chunks_ = image_rows;
     strip_ = {1, 1, c.a_size.width < strip_width ? c.a_size.width : strip_width};
     while (strip_.height < c.a_size.height && (strip_.height + 1) * strip_.width <= strip_pixels) ++strip_.height;
@@ -87,34 +87,34 @@ template <class Arch> class correlator {
 
   /// Floats of memory shared by all threads, and of each thread.
   std::int64_t shared_floats() const {
-    return chunks_ == 1 ? 0 : std::int64_t{panels_} * blocks_ * chunks_ * piece_floats();
+    return chunks_ == 1 ? 0 : std::int64_t{panels_} * groups_ * chunks_ * piece_floats();
   }
   std::int64_t thread_floats() const {
-    return piece_floats() + patch::floats(strip_, panel) + patch::floats(b_size(strip_), layout::block);
+    return piece_floats() + patch::floats(strip_, panel) + patch::floats(b_size(strip_), side);
   }
 
   /// gradient: (row, column, tap). Adds to it if `accumulate`.
   template <class Scratch> void run(thread_pool& pool, std::byte const* arena, float* shared, Scratch const& scratch,
                                     float* gradient, bool accumulate) const {
-    std::int64_t const pieces = std::int64_t{panels_} * blocks_;
+    std::int64_t const pieces = std::int64_t{panels_} * groups_;
     pool.run(pieces * chunks_, [&](int thread, std::int64_t i) {
       float* const memory = scratch(thread);
       float* const dw = chunks_ == 1 ? memory : shared + i * piece_floats();
-      int const panel_index = static_cast<int>(i / chunks_ / blocks_), block = static_cast<int>(i / chunks_ % blocks_);
+      int const panel_index = static_cast<int>(i / chunks_ / groups_), block = static_cast<int>(i / chunks_ % groups_);
       chunk(panel_index, block, static_cast<int>(i % chunks_), arena, dw, memory + piece_floats());
       if (chunks_ == 1) finish(panel_index, block, dw, gradient, accumulate);
     });
     if (chunks_ == 1) return;
     pool.run(pieces, [&](int, std::int64_t i) {
-      finish(static_cast<int>(i / blocks_), static_cast<int>(i % blocks_), shared + i * chunks_ * piece_floats(),
+      finish(static_cast<int>(i / groups_), static_cast<int>(i % groups_), shared + i * chunks_ * piece_floats(),
              gradient, accumulate);
     });
   }
 
  private:
-  static constexpr int pieces_wanted = 16, strip_width = 128, strip_pixels = 512;
+  static constexpr int pieces_wanted = 16, strip_width = 128, strip_pixels = 256;
 
-  std::int64_t piece_floats() const { return c_.window.volume() * layout::block * panel; }
+  std::int64_t piece_floats() const { return c_.window.volume() * side * panel; }
   extent b_size(extent a) const {
     extent b;
     for (int axis = 0; axis < 3; ++axis)
@@ -134,7 +134,7 @@ template <class Arch> class correlator {
       if (c_.a_size.height - y < height) height = c_.a_size.height - y;
       for (int x = 0; x < c_.a_size.width; x += strip_.width) {
         int const width = c_.a_size.width - x < strip_.width ? c_.a_size.width - x : strip_.width;
-        strip({{z, y, x}, {1, height, width}}, panel_index * panel, block * layout::block, arena, dw, memory);
+        strip({{z, y, x}, {1, height, width}}, panel_index * panel, block * side, arena, dw, memory);
       }
       row += height;
     }
@@ -142,7 +142,7 @@ template <class Arch> class correlator {
 
   void strip(box where, int first_row, int first_column, std::byte const* arena, float* dw, float* memory) const {
     int const rows = c_.rows - first_row < panel ? c_.rows - first_row : panel;
-    int const columns = c_.columns - first_column < layout::block ? c_.columns - first_column : layout::block;
+    int const columns = c_.columns - first_column < side ? c_.columns - first_column : side;
     patch const a = patch::over(memory, where, rows);
     box there{{0, 0, 0}, b_size(where.size)};
     for (int axis = 0; axis < 3; ++axis) there.origin[axis] = where.origin[axis] * c_.stride[axis] - c_.border[axis];
@@ -152,38 +152,40 @@ template <class Arch> class correlator {
     tap_offsets const taps{b, c_.window, c_.dilation};
     std::ptrdiff_t const a_row = std::ptrdiff_t{where.size.width} * a.lanes,
                          b_row = std::ptrdiff_t{there.size.width} * b.lanes * c_.stride.height;
-    for (int t = 0; t < taps.count; ++t) {
-      float* const to = dw + t * layout::block * panel;
-      float const* const from = b.data + taps.floats[static_cast<std::size_t>(t)];
-      if (rows <= width_of<Arch>) {
-        float const* const one[1] = {a.data};
-        detail::correlate_columns<Arch, 1>(one, a.lanes, a_row, from, b.lanes * c_.stride.width, b_row,
-                                           where.size.height, where.size.width, to, columns);
-      } else {
-        int const second = width_of<Arch>;
-        float const* const two[2] = {a.data, a.data + second / layout::block * a.block_stride + second % layout::block};
-        detail::correlate_columns<Arch, 2>(two, a.lanes, a_row, from, b.lanes * c_.stride.width, b_row,
-                                           where.size.height, where.size.width, to, columns);
+    for (int t = 0; t < taps.count; ++t)
+      for (int block = 0; block < b.blocks(); ++block) {
+        float* const to = dw + (t * side + block * layout::block) * panel;
+        float const* const from = b.data + block * b.block_stride + taps.floats[static_cast<std::size_t>(t)];
+        if (rows <= width_of<Arch>) {
+          float const* const one[1] = {a.data};
+          detail::correlate_columns<Arch, 1>(one, a.lanes, a_row, from, b.lanes * c_.stride.width, b_row,
+                                             where.size.height, where.size.width, to, b.channels_in(block));
+        } else {
+          int const second = width_of<Arch>;
+          float const* const two[2] = {a.data,
+                                       a.data + second / layout::block * a.block_stride + second % layout::block};
+          detail::correlate_columns<Arch, 2>(two, a.lanes, a_row, from, b.lanes * c_.stride.width, b_row,
+                                             where.size.height, where.size.width, to, b.channels_in(block));
+        }
       }
-    }
   }
 
   void finish(int panel_index, int block, float const* sums, float* gradient, bool accumulate) const {
     int const taps = static_cast<int>(c_.window.volume()), first_row = panel_index * panel,
-              first_column = block * layout::block;
+              first_column = block * side;
     for (int k = 0; k < panel && first_row + k < c_.rows; ++k)
-      for (int c = 0; c < layout::block && first_column + c < c_.columns; ++c) {
+      for (int c = 0; c < side && first_column + c < c_.columns; ++c) {
         float* const to = gradient + (std::int64_t{first_row + k} * c_.columns + first_column + c) * taps;
         for (int t = 0; t < taps; ++t) {
           float sum = 0;
-          for (int i = 0; i < chunks_; ++i) sum += sums[i * piece_floats() + (t * layout::block + c) * panel + k];
+          for (int i = 0; i < chunks_; ++i) sum += sums[i * piece_floats() + (t * side + c) * panel + k];
           to[t] = accumulate ? to[t] + sum : sum;
         }
       }
   }
 
   correlation c_;
-  int panels_, blocks_, chunks_ = 1;
+  int panels_, groups_, chunks_ = 1;
   extent strip_{};
 };
 

@@ -1,5 +1,6 @@
 // A program's one arena, its packed weights, and the loop over its steps.
 #pragma once
+#include <algorithm>
 #include <cmath>
 #include <utility>
 #include <vector>
@@ -11,7 +12,7 @@ namespace oxbow::on_host {
 
 /// The tables of a program that are needed at run time, cut to their size: only these reach the binary.
 template <class Program> struct tables {
-  static constexpr plan const& whole = Program::steps;
+  static constexpr auto const& whole = Program::steps;
 
   template <class T, int N> struct table { T items[N > 0 ? N : 1]; };
   template <class T, int N, class List> static constexpr table<T, N> cut(List const& from) {
@@ -27,7 +28,7 @@ template <class Program> struct tables {
 };
 
 /// Runs one program. repack: weights change before every run, so that one step's packed weights are enough.
-template <class Program, class Arch> class executor {
+template <class Program, class Arch, tuning Tuned = tuning{}> class executor {
   using t = tables<Program>;
 
  public:
@@ -39,7 +40,7 @@ template <class Program, class Arch> class executor {
       for (int i = 0; i < s.what.count; ++i) {
         if (!has_weights(s.instructions[i].kind)) continue;
         weight_use const u = weights_of(s.instructions[i], t::parameters.items);
-        s.weights[i] = packed, packed += packed_weights<Arch>::floats(u);
+        s.weights[i] = packed, packed += weight_floats(s.fast[i], u);
         s.biases[i] = packed, packed += packed_weights<Arch>::panels(u.outputs()) * packed_weights<Arch>::panel;
       }
       if (packed > packed_floats_) packed_floats_ = packed;
@@ -101,8 +102,8 @@ template <class Program, class Arch> class executor {
     s.what = what;
     s.instructions = t::instructions.items + t::first_of(I);
     s.operands = t::operands.items;
-    step_kernel<what, Arch>::prepare(s);
-    runs_.push_back(&step_kernel<what, Arch>::run);
+    step_kernel<what, Arch, Tuned>::prepare(s, pool_.size(), repack_);
+    runs_.push_back(&step_kernel<what, Arch, Tuned>::run);
   }
 
   void pack(prepared_step const& s, float const* parameters) {
@@ -117,12 +118,33 @@ template <class Program, class Arch> class executor {
         bias[k] = biased && k < u.outputs() ? parameters[t::parameters.items[o.parameter + 1].offset + k] : 0.f;
       std::vector<float> factor;
       if (o.folded != none) fold(o, u.outputs(), parameters, factor, bias);
-      pool_.run(packed_weights<Arch>::panels(u.outputs()), [&](int, std::int64_t panel) {
-        packed_weights<Arch>::pack_panel(parameters + t::parameters.items[o.parameter].offset, u,
-                                         static_cast<int>(panel), factor.empty() ? nullptr : factor.data(),
-                                         packed_.floats() + s.weights[i]);
-      });
+      pack_weights(s.fast[i], u, parameters + t::parameters.items[o.parameter].offset,
+                   factor.empty() ? nullptr : factor.data(), packed_.floats() + s.weights[i]);
     }
+  }
+
+  static std::int64_t weight_floats(int fast, weight_use const& u) {
+    std::int64_t floats = packed_weights<Arch>::floats(u);
+    if constexpr (Tuned.winograd >= 2) if (fast == 2) floats = winograd_weights<Arch, 2>::floats(u);
+    if constexpr (Tuned.winograd >= 4) if (fast == 4) floats = winograd_weights<Arch, 4>::floats(u);
+    if constexpr (Tuned.winograd >= 6) if (fast == 6) floats = winograd_weights<Arch, 6>::floats(u);
+    return floats;
+  }
+  void pack_weights(int fast, weight_use const& u, float const* from, float const* factor, float* to) {
+    int const panels = packed_weights<Arch>::panels(u.outputs()), blocks = layout::blocks(u.inputs());
+    auto const by_block = [&]<int Tile>() {
+      pool_.run(std::int64_t{panels} * blocks, [&](int, std::int64_t i) {
+        int const first = static_cast<int>(i % blocks) * layout::block;
+        winograd_weights<Arch, Tile>::pack(from, u, static_cast<int>(i / blocks), first,
+                                           std::min(first + layout::block, u.inputs()), factor, to);
+      });
+    };
+    if constexpr (Tuned.winograd >= 2) if (fast == 2) return by_block.template operator()<2>();
+    if constexpr (Tuned.winograd >= 4) if (fast == 4) return by_block.template operator()<4>();
+    if constexpr (Tuned.winograd >= 6) if (fast == 6) return by_block.template operator()<6>();
+    pool_.run(panels, [&](int, std::int64_t panel) {
+      packed_weights<Arch>::pack_panel(from, u, static_cast<int>(panel), factor, to);
+    });
   }
 
   /// A batch norm behind the convolution: y = (w·x + b − mean) · scale / √(variance + ε) + shift.

@@ -4,6 +4,7 @@
 
 #include <oxbow/core/mirror.hpp>
 #include <oxbow/host/patch.hpp>
+#include <oxbow/host/simd.hpp>
 #include <oxbow/lower/plan.hpp>
 
 namespace oxbow::on_host {
@@ -98,19 +99,25 @@ inline void store(patch const& from, operand const& o, std::byte* arena) {
   if (common.empty()) return;
   int const lanes = layout::lanes(o.channels);
   auto* const base = reinterpret_cast<float*>(arena + o.offset);
+  bool const large = lanes == layout::block && from.lanes == lanes && o.offset % 64 == 0 &&
+                     o.size.volume() * layout::blocks(o.channels) * lanes * 4 > streamed_bytes;
   for (int b = 0; b < from.blocks(); ++b)
     for (int z = common.origin.depth; z < common.end(0); ++z)
       for (int y = common.origin.height; y < common.end(1); ++y) {
         float const* in = from.at(b, z - from.where.origin.depth, y - from.where.origin.height,
                                   common.origin.width - from.where.origin.width);
         float* out = base + (b * o.size.volume() + o.size.index(z, y, common.origin.width)) * lanes;
-        if (lanes == from.lanes) {
+        if (large) {
+          for (int i = 0; i < common.size.width * lanes; i += width_of<native>)
+            stream<native>(out + i, vec<native>::load_unaligned(in + i));
+        } else if (lanes == from.lanes) {
           std::memcpy(out, in, sizeof(float) * static_cast<std::size_t>(common.size.width * lanes));
         } else {
           for (int x = 0; x < common.size.width; ++x, in += from.lanes, out += lanes)
             std::memcpy(out, in, sizeof(float) * static_cast<std::size_t>(from.channels_in(b)));
         }
       }
+  if (large) stream_fence();
 }
 
 }  // namespace oxbow::on_host

@@ -1,64 +1,10 @@
-// Which pixels of the input an op needs for a box of its output, and how a step is cut into tiles.
+// How a step is cut into tiles.
 #pragma once
 #include <oxbow/host/patch.hpp>
 #include <oxbow/host/simd.hpp>
-#include <oxbow/lower/plan.hpp>
+#include <oxbow/lower/geometry.hpp>
 
 namespace oxbow::on_host {
-
-constexpr bool is_convolution(op_kind k) {
-  return k == op_kind::convolve || k == op_kind::convolve_grad || k == op_kind::up_convolve_grad;
-}
-
-/// A convolution, a gradient of one, or a gradient of an up-convolution, all as one convolution of
-/// something: the gradient of a stride spreads its input apart and fills with zeros.
-struct convolution {
-  extent window{}, stride{}, dilation{}, border{0, 0, 0};
-  extent spread{};
-  bool flipped = false;
-};
-
-constexpr convolution convolution_of(instruction const& i) {
-  convolution c{i.window, i.stride, i.dilation, i.border, {}, false};
-  if (i.kind == op_kind::convolve_grad) {
-    for (int a = 0; a < 3; ++a) c.border[a] = (i.window[a] - 1) * i.dilation[a] - i.border[a];
-    c.spread = i.stride, c.stride = {}, c.flipped = true;
-  } else if (i.kind == op_kind::up_convolve_grad) {
-    c.dilation = {}, c.border = {0, 0, 0};
-  }
-  return c;
-}
-
-/// The box that a convolution reads, in coordinates of its (spread) input.
-constexpr box input_box(convolution const& c, box const& y) {
-  box x;
-  for (int a = 0; a < 3; ++a) {
-    x.origin[a] = y.origin[a] * c.stride[a] - c.border[a];
-    x.size[a] = (y.size[a] - 1) * c.stride[a] + (c.window[a] - 1) * c.dilation[a] + 1;
-  }
-  return x;
-}
-
-/// The pixels of the input whose spread positions lie in a box.
-constexpr box before_spread(box const& x, extent spread) {
-  box q;
-  for (int a = 0; a < 3; ++a) {
-    int const s = spread[a], first = x.origin[a], last = x.end(a) - 1;
-    q.origin[a] = first >= 0 ? (first + s - 1) / s : -(-first / s);
-    int const end = (last >= 0 ? last / s : -((-last + s - 1) / s)) + 1;
-    q.size[a] = end > q.origin[a] ? end - q.origin[a] : 0;
-  }
-  return q;
-}
-
-constexpr box scaled(box b, extent factor) {
-  for (int a = 0; a < 3; ++a) b.origin[a] *= factor[a], b.size[a] *= factor[a];
-  return b;
-}
-constexpr box divided(box b, extent factor) {
-  for (int a = 0; a < 3; ++a) b.origin[a] /= factor[a], b.size[a] /= factor[a];
-  return b;
-}
 
 /// How the anchor's output is cut into tiles.
 struct tiling {

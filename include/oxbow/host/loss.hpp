@@ -1,5 +1,6 @@
 // Softmax, weighted cross-entropy and the gradient of both on a patch of logits.
 #pragma once
+#include <algorithm>
 #include <cstring>
 #include <stdexcept>
 #include <string>
@@ -116,6 +117,42 @@ template <class Arch = native> void softmax_loss(patch const& logits, operand co
           for (int i = 0; i < count; ++i) out[i * logits.lanes] = some.logits[k][i];
         }
         for (int i = 0; i < count; ++i) *(loss.at(0, z, y, x) + i * loss.lanes) = made[i];
+      }
+}
+
+/// The same for any loss: one pixel after the other. sums: what loss_overlap has made; null without a region.
+/// cost  one exp per class, and what the loss costs, without vectors: the loss is a small part of a step
+inline void pixel_losses(loss_function const& of, patch const& logits, operand const& labels, operand const& weights,
+                         std::byte const* arena, float per_pixel, patch const& loss,
+                         float const* sums = nullptr) {
+  float gradient[256], room[3 * 256];  // a label is a byte
+  overlap_slope<float> slopes[256];
+  int const classes = logits.channels;
+  float const region = sums != nullptr ? region_slopes(of, sums, classes, slopes) * per_pixel : 0.f;
+  box const& at = logits.where;
+  auto const* const weight = reinterpret_cast<float const*>(arena + weights.offset);
+  auto const index = [](operand const& o, int z, int y, int x) -> std::int64_t {
+    z += o.shift.depth, y += o.shift.height, x += o.shift.width;
+    return o.size.contains(z, y, x) ? o.size.index(z, y, x) : -1;
+  };
+  for (int z = 0; z < at.size.depth; ++z)
+    for (int y = 0; y < at.size.height; ++y)
+      for (int x = 0; x < at.size.width; ++x) {
+        int const pz = at.origin.depth + z, py = at.origin.height + y, px = at.origin.width + x;
+        std::int64_t const from = index(labels, pz, py, px), by = index(weights, pz, py, px);
+        int const label = from < 0 ? ignored : static_cast<int>(arena[labels.offset + from]);
+        float made = 0;
+        if (label == ignored) {
+          std::fill_n(gradient, classes, 0.f);
+        } else {
+          for (int k = 0; k < classes; ++k) gradient[k] = logits.at(k / layout::block, z, y, x)[k % layout::block];
+          float const w = by < 0 ? 0.f : weight[by];
+          made = w * per_pixel * pixel_gradient(of, gradient, 1, classes, label, room) + region;
+          for (int k = 0; k < classes; ++k) gradient[k] *= w * per_pixel;
+          if (sums != nullptr) add_region_gradient(slopes, room, classes, label, w, gradient);
+        }
+        for (int k = 0; k < classes; ++k) logits.at(k / layout::block, z, y, x)[k % layout::block] = gradient[k];
+        *loss.at(0, z, y, x) = made;
       }
 }
 

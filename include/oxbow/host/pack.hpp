@@ -4,22 +4,9 @@
 
 #include <oxbow/core/layout.hpp>
 #include <oxbow/host/simd.hpp>
+#include <oxbow/lower/geometry.hpp>
 
 namespace oxbow::on_host {
-
-/// What a convolution does with a weight tensor of shape (rows, columns, window): which of the two is
-/// its output, and whether the taps run backward, as they do in the gradient of the data.
-struct weight_use {
-  int rows = 0, columns = 0;
-  extent window{};
-  bool rows_are_outputs = true;
-  bool flipped = false;
-  bool by_tap = false;  ///< one 1×1 convolution per tap, as in an up-convolution
-
-  constexpr int outputs() const { return rows_are_outputs ? rows : columns; }
-  constexpr int inputs() const { return rows_are_outputs ? columns : rows; }
-  constexpr int taps() const { return static_cast<int>(window.volume()); }
-};
 
 /// Packed weights: (tap if by_tap), panel of outputs, block of inputs, tap, input, output. A panel is as wide as the
 /// micro-tile; the outputs beyond the last are zero. A convolution over some blocks of inputs finds theirs together.

@@ -2,28 +2,10 @@
 #pragma once
 #include <cstddef>
 
+#include <oxbow/core/box.hpp>
 #include <oxbow/core/layout.hpp>
 
 namespace oxbow::on_host {
-
-/// A box of pixels.
-struct box {
-  extent origin{0, 0, 0}, size{};
-
-  constexpr int end(int axis) const { return origin[axis] + size[axis]; }
-  constexpr bool empty() const { return size.depth < 1 || size.height < 1 || size.width < 1; }
-  friend constexpr bool operator==(box const&, box const&) = default;
-};
-
-constexpr box intersection(box const& a, box const& b) {
-  box r;
-  for (int axis = 0; axis < 3; ++axis) {
-    r.origin[axis] = a.origin[axis] > b.origin[axis] ? a.origin[axis] : b.origin[axis];
-    int const end = a.end(axis) < b.end(axis) ? a.end(axis) : b.end(axis);
-    r.size[axis] = end > r.origin[axis] ? end - r.origin[axis] : 0;
-  }
-  return r;
-}
 
 /// A box of a tensor, in the tensor's own order: block, z, y, x, lane. It does not own its memory. The
 /// lanes of the last block beyond the channels hold nothing that anybody may read.

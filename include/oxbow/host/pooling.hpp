@@ -4,6 +4,7 @@
 
 #include <oxbow/host/axis_sums.hpp>
 #include <oxbow/lower/plan.hpp>
+#include <oxbow/ops/axes.hpp>
 
 namespace oxbow::on_host {
 namespace detail {
@@ -94,20 +95,6 @@ template <class Arch> void pick(float* out, float const* d, float const* place, 
   for (; i < lanes; ++i) out[i] = place[i] == tap ? d[i] : 0.f;
 }
 
-/// The mean of a window, along one axis, and its gradient.
-struct mean_axis {
-  int window = 1;
-  template <class F> void operator()(int at, F&& f) const {
-    for (int t = 0; t < window; ++t) f(at * window + t, 1.f / static_cast<float>(window));
-  }
-};
-struct mean_grad_axis {
-  int window = 1, begin = 0, end = 0;  ///< of the pooled pixels that are there
-  template <class F> void operator()(int at, F&& f) const {
-    if (int const q = at / window; at >= 0 && q >= begin && q < end) f(q, 1.f / static_cast<float>(window));
-  }
-};
-
 }  // namespace detail
 
 /// y(q) = max_t x(q · window + t); of equal maxima the first in row-major order counts. Where `place` is given, the
@@ -174,7 +161,7 @@ void max_pool_grad(patch const& dy, operand const& place, std::byte const* arena
 ///
 /// shapes  x covers y.where · window
 template <class Arch = native> void avg_pool(patch const& x, patch const& y, extent window) {
-  detail::mean_axis const axes[3]{{window.depth}, {window.height}, {window.width}};
+  ops::mean_axis const axes[3]{{window.depth}, {window.height}, {window.width}};
   sum_along_axes<Arch>(x, y, axes);
 }
 
@@ -182,7 +169,7 @@ template <class Arch = native> void avg_pool(patch const& x, patch const& y, ext
 ///
 /// shapes  dx: any box; dy covers the windows of the pooled image that touch it
 template <class Arch = native> void avg_pool_grad(patch const& dy, patch const& dx, extent window) {
-  detail::mean_grad_axis axes[3];
+  ops::mean_grad_axis axes[3];
   for (int a = 0; a < 3; ++a) axes[a] = {window[a], dy.where.origin[a], dy.where.end(a)};
   sum_along_axes<Arch>(dy, dx, axes);
 }

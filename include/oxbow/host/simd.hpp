@@ -1,5 +1,7 @@
 // The vectors of one instruction set, and how many of them a kernel keeps in registers.
 #pragma once
+#include <cstdint>
+
 #include <xsimd/xsimd.hpp>
 
 namespace oxbow::on_host {
@@ -10,6 +12,28 @@ using native = xsimd::default_arch;
 
 template <class Arch> using vec = xsimd::batch<float, Arch>;
 template <class Arch> inline constexpr int width_of = static_cast<int>(vec<Arch>::size);
+
+/// Stores past the caches, where the instruction set can: for what is larger than they are. Follow the last one with
+/// stream_fence() before another thread reads.
+template <class Arch> void stream(float* to, vec<Arch> const& x) {
+#if defined(__AVX512F__)
+  if constexpr (width_of<Arch> == 16) return _mm512_stream_ps(to, x);
+#endif
+#if defined(__AVX__)
+  if constexpr (width_of<Arch> == 8) return _mm256_stream_ps(to, x);
+#endif
+#if defined(__SSE2__)
+  if constexpr (width_of<Arch> == 4) return _mm_stream_ps(to, x);
+#endif
+  x.store_aligned(to);
+}
+inline void stream_fence() {
+#if defined(__SSE2__)
+  _mm_sfence();
+#endif
+}
+/// Tensors from here on do not stay in a cache until somebody reads them.
+inline constexpr std::int64_t streamed_bytes = 6 << 20;
 
 /// Pixels × vectors of output channels that a convolution accumulates in registers. 32 registers hold
 /// 14 × 2 sums, two weights and one input; 16 registers 6 × 2.

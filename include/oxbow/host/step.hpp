@@ -1,63 +1,47 @@
 // One step of a plan: which kernel its form asks for, and how much memory that needs.
 #pragma once
 #include <oxbow/host/correlate.hpp>
+#include <oxbow/host/loss_overlap.hpp>
 #include <oxbow/host/normalisation.hpp>
 #include <oxbow/host/tile_program.hpp>
+#include <oxbow/host/winograd/weight_grad.hpp>
 
 namespace oxbow::on_host {
 
-/// What a tile of a step must be a multiple of, so that poolings and enlargements fall on whole pixels.
-constexpr extent tile_unit(instruction const* ops, int count, int anchor) {
-  extent unit;
-  for (int i = 0; i < count; ++i) {
-    op_kind const k = ops[i].kind;
-    bool const needs =
-        (is_pooling(k) && i != anchor) || (i == anchor && (k == op_kind::up_convolve || is_pooling_grad(k)));
-    for (int a = 0; a < 3 && needs; ++a)
-      if (unit[a] % ops[i].window[a] != 0) unit[a] *= ops[i].window[a];
-  }
-  return unit;
-}
-
-/// The weight tensor of a convolution as its kernel sees it.
-inline weight_use weights_of(instruction const& i, parameter const* table) {
-  parameter const& p = table[i.parameter];
-  weight_use u{p.rows, p.columns, p.window};
-  switch (i.kind) {
-    case op_kind::convolve_grad:
-      u.rows_are_outputs = false, u.flipped = true;
-      break;
-    case op_kind::up_convolve:
-      u.rows_are_outputs = false, u.by_tap = true;
-      break;
-    default:
-      break;  // convolve: (out, in); up_convolve_grad: (in, out), and its output is the input
-  }
-  return u;
-}
-
-constexpr bool has_weights(op_kind k) { return is_convolution(k) || k == op_kind::up_convolve; }
+/// What of a network's options its kernels must know at compile time.
+struct tuning {
+  int winograd = 4;  ///< the largest tile of Winograd's convolution; 0: none
+};
 
 /// Steps of one form on one instruction set.
-template <form Form, class Arch> struct step_kernel {
+template <form Form, class Arch, tuning Tuned> struct step_kernel {
   static constexpr op_kind anchor = Form.kind(Form.anchor);
 
-  /// Settles tiles and scratch. Depends on the step's shape alone.
-  static void prepare(prepared_step& s) {
+  /// Settles algorithms, tiles and scratch. repack: weights are packed for every run. No bit depends on `threads`.
+  static void prepare(prepared_step& s, int threads, bool repack) {
     if constexpr (is_reduction(anchor)) {
       if constexpr (anchor == op_kind::convolve_grad_weight || anchor == op_kind::up_convolve_grad_weight) {
-        correlator<Arch> const c{correlation_of(s)};
-        s.thread_floats = c.thread_floats(), s.shared_floats = c.shared_floats();
+        correlation const c = correlation_of(s);
+        bool const worth_it = c.rows >= layout::block && c.columns >= layout::block;
+        s.fast[Form.anchor] = worth_it ? winograd_tile_of_gradient(s.instructions[Form.anchor], Tuned.winograd) : 0;
+        with_correlator(s.fast[Form.anchor], c, [&](auto const& by) {
+          s.thread_floats = by.thread_floats(), s.shared_floats = by.shared_floats();
+        });
       }
     } else {
       instruction const& a = s.instructions[Form.anchor];
-      s.tiles = tile_step<Arch>(a, tile_unit(s.instructions, Form.count, Form.anchor));
+      extent const unit = tile_unit(s.instructions, Form.count, Form.anchor);
+      int const fast = a.in[0].made != none && a.in_channels < layout::block
+                           ? 0
+                           : winograd_tile(a, Tuned.winograd, repack);
+      s.fast[Form.anchor] = fast;
+      s.tiles = fast > 0 ? fast_tiling(a, unit, fast, threads) : tile_step<Arch>(a, unit);
       // Tiles of one size need not read as much: poolings, strides and mirrors meet them in another phase, the
       // borders cut them. So each tile is asked; what it lays out now is what it lays out when it runs.
       static float origin[layout::block];
       s.thread_floats = 0;
       for (std::int64_t i = 0; i < s.tiles.tiles(); ++i) {
-        tile_program<Form, Arch> measured{s, nullptr, origin};
+        tile_program<Form, Arch, Tuned.winograd> measured{s, nullptr, origin};
         measured.run(s.tiles.at(i, a.out_size));
         if (measured.used() > s.thread_floats) s.thread_floats = measured.used();
       }
@@ -70,13 +54,22 @@ template <form Form, class Arch> struct step_kernel {
     } else {
       extent const size = s.instructions[Form.anchor].out_size;
       c.pool.run(s.tiles.tiles(), [&](int thread, std::int64_t i) {
-        tile_program<Form, Arch> program{s, &c, c.scratch_of(thread)};
+        tile_program<Form, Arch, Tuned.winograd> program{s, &c, c.scratch_of(thread)};
         program.run(s.tiles.at(i, size));
       });
     }
   }
 
  private:
+  /// Calls f with the algorithm for a gradient of weights.
+  template <class F> static void with_correlator(int fast, correlation const& c, F const& f) {
+    if constexpr (anchor == op_kind::convolve_grad_weight) {
+      if constexpr (Tuned.winograd >= 2) if (fast == 2) return f(winograd_correlator<Arch, 2>{c});
+      if constexpr (Tuned.winograd >= 4) if (fast == 4) return f(winograd_correlator<Arch, 4>{c});
+    }
+    f(correlator<Arch>{c});
+  }
+
   static correlation correlation_of(prepared_step const& s) {
     instruction const& i = s.instructions[Form.anchor];
     bool const up = i.kind == op_kind::up_convolve_grad_weight;
@@ -101,19 +94,26 @@ template <form Form, class Arch> struct step_kernel {
       operand const* const in = s.operands + i.in[0].first;
       if (i.kind == op_kind::convolve_grad_weight || i.kind == op_kind::up_convolve_grad_weight) {
         if constexpr (anchor == op_kind::convolve_grad_weight || anchor == op_kind::up_convolve_grad_weight)
-          correlator<Arch>{correlation_of(s)}.run(
-              c.pool, c.arena, c.shared, [&](int t) { return c.scratch_of(t); },
-              c.gradients + c.table[i.parameter].offset, c.accumulate);
+          with_correlator(s.fast[n], correlation_of(s), [&](auto const& by) {
+            by.run(
+                c.pool, c.arena, c.shared, [&](int t) { return c.scratch_of(t); },
+                c.gradients + c.table[i.parameter].offset, c.accumulate);
+          });
       } else if (i.kind == op_kind::bias_grad) {
         bias_grad(c.pool, in, i.in[0].count, c.arena, i.in_size, i.in_channels,
                   c.gradients + c.table[i.parameter].offset, c.accumulate);
+      } else if (i.kind == op_kind::loss_overlap) {
+        loss_overlap(c.pool, {in, i.in[0].count}, s.operands[i.in[1].first], s.operands[i.in[2].first], c.arena,
+                     i.in_size, i.in_channels, at(s, i.out[0], c));
       } else if (i.kind == op_kind::norm_statistics) {
         float* const out = at(s, i.out[0], c);
         norm_statistics(c.pool, in, i.in[0].count, c.arena, i.in_size, i.in_channels, i.groups, out,
                         i.running ? c.parameter_at(i.parameter + 2) : nullptr,
                         i.running ? c.parameter_at(i.parameter + 3) : nullptr);
       } else {
-        float* const sums = at(s, i.out[0], c);
+        // Nobody reads the sums of a norm in front of which nothing learns: they are not stored then.
+        std::vector<float> unread(i.out[0].operand == none ? static_cast<std::size_t>(2 * i.in_channels) : 0);
+        float* const sums = unread.empty() ? at(s, i.out[0], c) : unread.data();
         operand const* const x = s.operands + i.in[1].first;
         norm_grad_statistics(c.pool, in, i.in[0].count, x, i.in[1].count, c.arena, i.in_size, i.in_channels, i.groups,
                              reinterpret_cast<float const*>(c.arena + s.operands[i.in[2].first].offset), sums);

@@ -1,13 +1,17 @@
 // One tile of one step: each op in turn, on patches, from what is stored to what is stored.
 #pragma once
+#include <oxbow/host/block_view.hpp>
 #include <oxbow/host/convolve.hpp>
 #include <oxbow/host/elementwise.hpp>
 #include <oxbow/host/gather.hpp>
 #include <oxbow/host/loss.hpp>
 #include <oxbow/host/normalisation.hpp>
+#include <oxbow/host/patch_moves.hpp>
 #include <oxbow/host/pooling.hpp>
 #include <oxbow/host/step_context.hpp>
 #include <oxbow/host/upsampling.hpp>
+#include <oxbow/host/winograd/choose.hpp>
+#include <oxbow/host/winograd/convolve.hpp>
 #include <oxbow/ops/dropout.hpp>
 #include <oxbow/ops/normalisation.hpp>
 
@@ -16,7 +20,8 @@ namespace oxbow::on_host {
 /// Runs the ops of a form on one tile of the anchor's output. The ops before the anchor are computed on what
 /// the anchor reads of them, those behind it on what follows from the tile. With `measure` nothing is computed;
 /// only the scratch is laid out, to learn how much of it there must be.
-template <form Form, class Arch> class tile_program {
+/// Most: the largest tile of Winograd's convolution that a step may have been given.
+template <form Form, class Arch, int Most> class tile_program {
  public:
   tile_program(prepared_step const& s, run_context const* c, float* scratch)
       : s_{s}, c_{c}, next_{scratch}, begin_{scratch} {}
@@ -40,7 +45,8 @@ template <form Form, class Arch> class tile_program {
     for (int i = Form.anchor; i > 0; --i) {
       int const m = at(i).in[0].made;
       if (m == none || m > i) continue;
-      box_[m] = is_convolution(at(i).kind) ? input_box(convolution_of(at(i)), box_[i]) : box_[i];
+      box const of = s_.fast[i] > 0 ? whole_tiles(box_[i], s_.fast[i]) : box_[i];
+      box_[m] = is_convolution(at(i).kind) ? input_box(convolution_of(at(i)), of) : of;
     }
   }
 
@@ -48,6 +54,12 @@ template <form Form, class Arch> class tile_program {
     patch const p = patch::over(next_, where, channels);
     next_ += patch::floats(where.size, channels);
     next_ = begin_ + (next_ - begin_ + 15) / 16 * 16;
+    return p;
+  }
+
+  float* take_floats(std::int64_t count) {
+    float* const p = next_;
+    next_ += (count + 15) / 16 * 16;
     return p;
   }
 
@@ -65,11 +77,7 @@ template <form Form, class Arch> class tile_program {
     int const m = at(i).in[k].made;
     if (m == none || !(read_after(m, i) || (alias_of_[m] != none && read_after(alias_of_[m], i)))) return x;
     patch const copy = take(x.where, channels);
-    if (!measuring())
-      for (int b = 0; b < x.blocks(); ++b)
-        for (std::int64_t p = 0; p < x.where.size.volume(); ++p)
-          for (int c = 0; c < x.channels_in(b); ++c)
-            copy.data[b * copy.block_stride + p * copy.lanes + c] = x.data[b * x.block_stride + p * x.lanes + c];
+    if (!measuring()) on_host::copy(x, copy);
     return copy;
   }
   /// Does an op after i read what m made, or a part of it?
@@ -111,7 +119,7 @@ template <form Form, class Arch> class tile_program {
     instruction const& o = at(I);
     patch y = take(box_[I], o.out_channels);
     if (!measuring()) {
-            int const count = o.in[0].count + (o.kind == op_kind::join ? o.in[1].count : 0);
+      int const count = o.in[0].count + (o.kind == op_kind::join ? o.in[1].count : 0);
       std::vector<operand> seen(s_.operands + o.in[0].first, s_.operands + o.in[0].first + count);
       for (operand& from : seen) from.mirrored = from.mirrored || o.kind == op_kind::mirror;
       int const sign = o.kind == op_kind::crop ? 1 : o.kind == op_kind::pad_zero || o.kind == op_kind::mirror ? -1 : 0;
@@ -137,13 +145,7 @@ template <form Form, class Arch> class tile_program {
     if (first % layout::block == 0 && (count % layout::block == 0 || first + count == whole.channels))
       return part(i, whole.slice(first, count));
     patch const y = take(whole.where, count);
-    if (!measuring())
-      for (int c = 0; c < count; ++c) {
-        float const* const from =
-            whole.data + (first + c) / layout::block * whole.block_stride + (first + c) % layout::block;
-        float* const to = y.data + c / layout::block * y.block_stride + c % layout::block;
-        for (std::int64_t p = 0; p < whole.where.size.volume(); ++p) to[p * y.lanes] = from[p * whole.lanes];
-      }
+    if (!measuring()) copy_channels(whole, first, y);
     finish(i, y);
   }
 
@@ -153,6 +155,9 @@ template <form Form, class Arch> class tile_program {
     bool const follows = o.in[0].made != none && !is_anchor(I);  // a head: its tile is that of its input
     box const out = follows ? made_[o.in[0].made].where : box_[I];
     patch const y = take(out, o.out_channels);
+    if constexpr (is_anchor(I)) {
+      if (fast_convolve<I>(c, y)) return finish(I, y);
+    }
     float* const row = take({{0, 0, 0}, {1, 1, out.size.width}}, 2 * layout::block).data;
     // What lies beyond the image is zero for the reader, so only the part within is computed.
     box const within = intersection(out, {{0, 0, 0}, o.out_size});
@@ -184,12 +189,50 @@ template <form Form, class Arch> class tile_program {
     }
     finish(I, y);
   }
+
+  /// By Winograd's algorithm, if the step was prepared for it. The activation behind it is applied on the way.
+  template <int I> bool fast_convolve(convolution const& c, patch const& y) {
+    if constexpr (Most >= 2) if (s_.fast[I] == 2) return winograd_convolve<I, 2>(c, y), true;
+    if constexpr (Most >= 4) if (s_.fast[I] == 4) return winograd_convolve<I, 4>(c, y), true;
+    if constexpr (Most >= 6) if (s_.fast[I] == 6) return winograd_convolve<I, 6>(c, y), true;
+    return false;
+  }
+  template <int I, int Tile> void winograd_convolve(convolution const& c, patch const& y) {
+    instruction const& o = at(I);
+    box const out = whole_tiles(y.where, Tile), needed = input_box(c, out);
+    winograd_box<Arch, Tile> const fast{out.size, o.in_channels, o.out_channels};
+    tile_grid const grid{needed.origin.height, needed.origin.width, fast.rows(), fast.columns(), Tile, Tile + 2};
+    float *const v = take_floats(fast.input_floats()), *const m = take_floats(fast.product_floats()),
+                 *const gathered = take_floats(o.in[0].made == none ? grid.gathered_floats() : 0);
+    if (measuring()) return;
+    for (int b = 0; b < layout::blocks(o.in_channels); ++b) {
+      if (o.in[0].made != none) {
+        patch const& from = made_[o.in[0].made];
+        fast.transform(b, from.at(b, 0, needed.origin.height - from.where.origin.height,
+                                  needed.origin.width - from.where.origin.width),
+                       std::ptrdiff_t{from.where.size.width} * layout::block, 0, 0, fast.rows(), fast.columns(), v);
+        continue;
+      }
+      block_of_tiles const x{s_.operands + o.in[0].first, o.in[0].count, o.in_channels, b, c_->arena, gathered};
+      x.for_each_part(grid, [&](block_view const& part, int row, int column, int rows, int columns) {
+        fast.transform(b, part.data, part.row, row, column, rows, columns, v);
+      });
+    }
+    if constexpr (activates_next(I)) {
+      if (may_activate(I)) return fast.template multiply<function_at<I + 1>()>(v, weights(I), bias(I), m, y);
+    }
+    fast.template multiply<&function_of<identity>::self>(v, weights(I), bias(I), m, y);
+  }
+  static constexpr bool activates_next(int i) {
+    return i + 1 < Form.count && Form.kind(i + 1) == op_kind::activate;
+  }
+  /// Does nobody but the activation that follows want what op i makes?
+  bool may_activate(int i) const {
+    return at(i + 1).in[0].made == i && at(i).out[0].operand == none && !read_after(i, i + 1);
+  }
+
   float const* weights(int i) const { return c_->packed + s_.weights[i]; }
   float const* bias(int i) const { return c_->packed + s_.biases[i]; }
-  static void zero(patch const& p) {
-    for (int b = 0; b < p.blocks(); ++b)
-      std::memset(p.data + b * p.block_stride, 0, sizeof(float) * static_cast<std::size_t>(p.block_floats()));
-  }
 
   /// Some channels of a convolution's input over a box; spread apart for the gradient of a stride.
   patch spread_input(int i, convolution const& c, box where, int first, int count) {
@@ -203,16 +246,8 @@ template <form Form, class Arch> class tile_program {
     box const small = before_spread(where, c.spread);
     patch const dense = take(small, count);
     if (measuring()) return x;
-    zero(x);
     gather(dense, s_.operands + from.first, from.count, c_->arena, first);
-    for (int b = 0; b < x.blocks(); ++b)
-      for (int z = 0; z < small.size.depth; ++z)
-        for (int y = 0; y < small.size.height; ++y)
-          for (int w = 0; w < small.size.width; ++w)
-            std::memcpy(x.at(b, (small.origin.depth + z) * c.spread.depth - where.origin.depth,
-                             (small.origin.height + y) * c.spread.height - where.origin.height,
-                             (small.origin.width + w) * c.spread.width - where.origin.width),
-                        dense.at(b, z, y, w), sizeof(float) * static_cast<std::size_t>(x.channels_in(b)));
+    spread(dense, x, c.spread);
     return x;
   }
 
@@ -248,7 +283,10 @@ template <form Form, class Arch> class tile_program {
     int const main = kind == op_kind::add && o.in[0].made == none && o.in[1].made != none ? 1 : 0;
     patch const y = overwritable(I, main, where, o.out_channels);
     if constexpr (kind == op_kind::activate) {
-      if (!measuring()) activate<Arch, function_at<I>()>(y);
+      bool done = false;
+      if constexpr (is_anchor(I - 1) && is_convolution(Form.kind(Form.anchor)))
+        done = s_.fast[Form.anchor] > 0 && may_activate(Form.anchor);
+      if (!measuring() && !done) activate<Arch, function_at<I>()>(y);
       if (I < Form.anchor && !measuring()) zero_beyond(y, o.out_size);
     } else if constexpr (kind == op_kind::activate_grad) {
       patch const at = input(I, 1, where, o.out_channels);
@@ -291,23 +329,15 @@ template <form Form, class Arch> class tile_program {
     return reinterpret_cast<float const*>(c_->arena + s_.operands[from.first].offset);
   }
 
-  static void zero_beyond(patch const& p, extent size) {
-    box const within = intersection(p.where, {{0, 0, 0}, size});
-    if (within == p.where) return;
-    for (int b = 0; b < p.blocks(); ++b)
-      for (int z = 0; z < p.where.size.depth; ++z)
-        for (int y = 0; y < p.where.size.height; ++y)
-          for (int x = 0; x < p.where.size.width; ++x)
-            if (!size.contains(p.where.origin.depth + z, p.where.origin.height + y, p.where.origin.width + x))
-              std::memset(p.at(b, z, y, x), 0, sizeof(float) * static_cast<std::size_t>(p.lanes));
-  }
-
   template <int I> void loss_op() {
     instruction const& o = at(I);
     patch const y = overwritable(I, 0, elementwise_box(I), o.out_channels);
     patch const loss = take(y.where, 1);
     if (!measuring()) {
-      softmax_loss(y, s_.operands[o.in[1].first], s_.operands[o.in[2].first], c_->arena, c_->label_factor, loss);
+      operand const &labels = s_.operands[o.in[1].first], &weights = s_.operands[o.in[2].first];
+      if (o.loss->plain) softmax_loss(y, labels, weights, c_->arena, c_->label_factor, loss);
+      else pixel_losses(*o.loss, y, labels, weights, c_->arena, c_->label_factor, loss,
+                        o.in[3].count > 0 ? stored_floats(o.in[3]) : nullptr);
       if (o.out[1].operand != none) store(loss, s_.operands[o.out[1].operand], c_->arena);
     }
     finish(I, y);

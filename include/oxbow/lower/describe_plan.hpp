@@ -117,7 +117,7 @@ class step_text {
       default:
         break;
     }
-    if (!backward || is_view(o.kind) || o.kind == op_kind::loss || o.kind == op_kind::add) return word;
+    if (!backward || is_view(o.kind) || is_loss(o.kind) || o.kind == op_kind::add) return word;
     return word + (o.kind > op_kind::loss || o.kind == op_kind::drop ? " dx" : " again");
   }
   static int shared(path const& a, path const& b) {

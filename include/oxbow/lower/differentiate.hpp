@@ -22,14 +22,19 @@ struct differentiator {
     }
   }
 
-  constexpr flat_graph run() {
+  constexpr flat_graph run(loss_function const& minimised) {
     int const logits = net.output;
     extent const size = net.values[logits].size;
     int const labels = net.emit({.kind = op_kind::labels}, size, 1, element::u8);
     int const weights = net.emit({.kind = op_kind::weights}, size, 1);
+    int sums = none;
+    if (minimised.regional())
+      sums = net.emit({.kind = op_kind::loss_overlap, .in = {logits, labels, weights, none}, .loss = &minimised}, {},
+                      3 * net.values[logits].channels);
     int const loss = net.ops.size();
     gradient[logits] =
-        net.emit({.kind = op_kind::loss, .in = {logits, labels, weights, none}}, size, net.values[logits].channels);
+        net.emit({.kind = op_kind::loss, .in = {logits, labels, weights, sums}, .loss = &minimised}, size,
+                 net.values[logits].channels);
     net.loss = net.ops[loss].out[1] = net.values.push({size, 1, element::f32, loss});
     for (int i = net.forward_ops - 1; i >= 0; --i)
       if (gradient[net.ops[i].out[0]] != none) reverse(net.ops[i], i);
@@ -125,6 +130,9 @@ struct differentiator {
 }  // namespace detail
 
 /// forward → forward, loss and backward. The caller reads the loss of each pixel and the gradient arena.
-constexpr flat_graph differentiate(flat_graph const& forward) { return detail::differentiator{forward}.run(); }
+constexpr flat_graph differentiate(flat_graph const& forward,
+                                   loss_function const& minimised = loss_of<cross_entropy>::self) {
+  return detail::differentiator{forward}.run(minimised);
+}
 
 }  // namespace oxbow

@@ -29,7 +29,7 @@ struct fused_graph {
 
 constexpr bool is_reduction(op_kind k) {
   return k == op_kind::norm_statistics || k == op_kind::norm_grad_statistics || k == op_kind::convolve_grad_weight ||
-         k == op_kind::up_convolve_grad_weight || k == op_kind::bias_grad;
+         k == op_kind::up_convolve_grad_weight || k == op_kind::bias_grad || k == op_kind::loss_overlap;
 }
 constexpr bool is_elementwise(op_kind k) {
   return k == op_kind::activate || k == op_kind::activate_grad || k == op_kind::drop || k == op_kind::add ||

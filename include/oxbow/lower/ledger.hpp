@@ -55,7 +55,7 @@ struct bookkeeper {
   constexpr bookkeeper(fused_graph const& fused, placement const& placed) : g{fused}, p{placed} {
     for (int i = 0; i < g.net.ops.count; ++i) {
       op const& o = g.net.ops.items[i];
-      if (i >= g.net.forward_ops && o.kind != op_kind::loss) continue;
+      if (i >= g.net.forward_ops && !is_loss(o.kind)) continue;
       for (int v : o.in)
         if (v != none) forward_readers[v] += o.kind == op_kind::crop ? 1 : g.step_of.items[i] == g.home(v) ? 0 : 2;
     }
@@ -130,7 +130,7 @@ struct bookkeeper {
       int const step = g.step_of.items[i], slot = 2 * step + 3;
       if (step == none) continue;
       cost += static_cast<double>(work_of(g.net, g.net.ops.items[i]));
-      bool const backward = i >= g.net.forward_ops && g.net.ops.items[i].kind != op_kind::loss;
+      bool const backward = i >= g.net.forward_ops && !is_loss(g.net.ops.items[i].kind);
       for (int v : g.net.ops.items[i].in)
         if (v != none)
           reach(v, step, [&](int k, bool cropped) {

@@ -17,6 +17,10 @@ template <int Count> struct channels {};                       ///< of the image
 template <int Count> struct classes {};                        ///< of the labels: the output must have as many channels
 template <std::int64_t Bytes> struct inference_memory {};      ///< a plan that needs more does not compile
 template <std::int64_t Bytes> struct training_memory {};       ///< cheap activations are computed again to fit
+template <class Loss> struct minimise {};                     ///< what training minimises, any_loss; else cross_entropy
+/// The largest tile of Winograd's fast convolutions on a CPU: 0 (none), 2, 4 or 6. Larger ones multiply less and lose
+/// more to rounding: about 1, 2 and 10 times what a sum in single precision loses. No other back end looks at it.
+template <int Tile> struct fast_convolution {};
 
 namespace detail {
 
@@ -24,11 +28,16 @@ struct option_values {
   int channels = 1, classes = 0;
   bool any_classes = true;
   std::int64_t inference_memory = unlimited, training_memory = unlimited;   ///< bytes
+  loss_function const* loss = &loss_of<cross_entropy>::self;
+  int fast_convolution = 4;
 };
 template <int N> constexpr void read(channels<N>, option_values& o) { o.channels = N; }
 template <int N> constexpr void read(classes<N>, option_values& o) { o.classes = N, o.any_classes = false; }
 template <std::int64_t N> constexpr void read(inference_memory<N>, option_values& o) { o.inference_memory = N; }
 template <std::int64_t N> constexpr void read(training_memory<N>, option_values& o) { o.training_memory = N; }
+template <any_loss L> constexpr void read(minimise<L>, option_values& o) { o.loss = &loss_of<L>::self; }
+template <int N> requires (N == 0 || N == 2 || N == 4 || N == 6)
+constexpr void read(fast_convolution<N>, option_values& o) { o.fast_convolution = N; }
 
 template <class Option> concept option = requires(Option given, option_values& o) { read(given, o); };
 
@@ -56,7 +65,7 @@ template <class Net, class Tile, class... Options> struct lowered {
   static constexpr auto const& traced = detail::explanation<Net, Tile, options.channels>::traced;
   static constexpr auto const& forward = traced.net;
   static constexpr flat_graph predicting = for_inference(forward);
-  static constexpr flat_graph differentiated = differentiate(forward);
+  static constexpr flat_graph differentiated = differentiate(forward, *options.loss);
   static constexpr auto const& learning = within_budget<differentiated, options.training_memory>();
   using inference = program<predicting>;
   using training = program<learning>;
@@ -124,6 +133,7 @@ struct model : decltype(detail::sentence_of<Net, Tile, Options...>())::type {
   static constexpr int first_axis = tile_type::first_axis;                            ///< 1 in 2-D, 0 in 3-D
   static constexpr extent tile = tile_type::size;
   static constexpr int input_channels = lowered_::options.channels;
+  static constexpr int largest_fast_tile = lowered_::options.fast_convolution;        ///< of convolutions on a CPU
   static constexpr extent output = forward.values[forward.output].size;
   static constexpr int classes = forward.values[forward.output].channels;
   static constexpr std::int64_t parameter_count = forward.trained_count;              ///< what training changes

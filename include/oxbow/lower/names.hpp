@@ -97,6 +97,8 @@ inline std::string op_name(flat_graph const& net, op const& o) {
       return norm_name(net, o);
     case op_kind::loss:
       return "loss";
+    case op_kind::loss_overlap:
+      return "overlap";
     case op_kind::crop:
       return "crop";
     case op_kind::pad_zero:

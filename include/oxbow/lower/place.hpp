@@ -23,7 +23,9 @@ struct placement {
 /// Buffers begin on cache lines.
 inline constexpr std::int64_t buffer_alignment = 64;
 constexpr std::int64_t bytes_of(value const& v) {
-  std::int64_t const bytes = layout::bytes(v.size, v.channels, static_cast<int>(v.type));
+  bool const halves = v.type == element::f16 || v.type == element::bf16;
+  std::int64_t const bytes = halves ? layout_of_halves::bytes(v.size, v.channels)
+                                    : layout::bytes(v.size, v.channels, bits_of(v.type));
   return (bytes + buffer_alignment - 1) / buffer_alignment * buffer_alignment;
 }
 

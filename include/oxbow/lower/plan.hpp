@@ -42,6 +42,7 @@ struct instruction {
   bool linear = false, running = false;
   float rate = 0;
   function const* f = nullptr;
+  loss_function const* loss = nullptr;
   int parameter = none;             ///< the first of its tensors, in the graph's table of parameters
   int folded = none;                ///< the first of the batch norm that its weights absorb
   source in[4]{};
@@ -204,6 +205,7 @@ struct planner {
                   .running = o.running,
                   .rate = o.rate,
                   .f = o.f,
+                  .loss = o.loss,
                   .parameter = o.parameter,
                   .folded = o.folded};
     for (int k = 0; k < 4; ++k)

@@ -54,7 +54,7 @@ struct repeater {
   constexpr flat_graph run() {
     for (int i = 0; i < from.ops.count; ++i) {
       op o = from.ops.items[i];
-      if (i >= from.forward_ops && o.kind != op_kind::loss)
+      if (i >= from.forward_ops && !is_loss(o.kind))
         for (int& v : o.in)
           if (v != none) v = read(v);
       for (int v : o.out)

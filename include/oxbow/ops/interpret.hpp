@@ -198,7 +198,8 @@ template <std::floating_point Real> class interpreter {
     if (in(o, 1).size != logits.size || in(o, 2).size != logits.size)
       fail("is a loss of " + size_text(logits.size) + " logits, " + size_text(in(o, 1).size) + " labels and " +
            size_text(in(o, 2).size) + " weights.");
-    auto both = softmax_cross_entropy(logits, labels, in(o, 2));
+    if (o.kind == op_kind::loss_overlap) return result(o, loss_overlap(logits, labels, in(o, 2)));
+    auto both = softmax_loss(*o.loss, logits, labels, in(o, 2), o.in[3] == none ? std::vector<Real>{} : in(o, 3).data);
     result(o, std::move(both.gradient));
     if (o.out[1] != none) result(o, std::move(both.loss), 1);
   }

@@ -31,7 +31,7 @@ struct linear_taps {
 
   /// Pixel centres lie at the halves: enlarged pixel p has its centre at (p + ½) / factor − ½. Beyond the centres of
   /// the first and the last pixel those pixels go on.
-  linear_taps(int p, int factor, int size) {
+  OXBOW_DEVICE linear_taps(int p, int factor, int size) {
     double const centre = (p + 0.5) / factor - 0.5, below = std::floor(centre);
     for (int i = 0; i < 2; ++i) {
       int const q = static_cast<int>(below) + i;

@@ -42,6 +42,22 @@ concept trainable_net = requires(Net& net, image_view<float const> input, image_
   { net.schema() } -> std::convertible_to<std::uint64_t>;
 };
 
+/// A network whose parameters lie where the host does not reach, and which therefore updates them itself:
+///   set_optimizer_state(buffers), optimizer_state()   the optimizer's buffers, to and from the host
+///   gradient_norm()                                   length of the gradient
+///   update<Buffers>(rule, scale)                      parameter ← rule(parameter, scale · gradient, its buffers)
+///   remember_statistics(), restore_statistics()       running statistics, for a step that fails
+///   skips_overflow()                                  is a step whose gradient is not finite left out by update()?
+template <class Net>
+concept self_updating_net = trainable_net<Net> && requires(Net& net, std::vector<std::vector<float>> const& buffers) {
+  net.set_optimizer_state(buffers);
+  { net.optimizer_state() } -> std::convertible_to<std::vector<std::vector<float>>>;
+  { net.gradient_norm() } -> std::convertible_to<double>;
+  { net.skips_overflow() } -> std::convertible_to<bool>;
+  net.remember_statistics();
+  net.restore_statistics();
+};
+
 namespace detail {
 
 /// f of the optimizer, or of the one that a variant holds.
@@ -64,8 +80,13 @@ template <trainable_net Net, class Optimizer> class trainer {
     state_.optimizer_name = with(optimizer, [](auto const& o) { return o.name; });
     state_.optimizer.assign(static_cast<std::size_t>(with(optimizer, [](auto const& o) { return o.buffers; })),
                             std::vector<float>(trainable(), 0.f));
+    if (options.sampling == tile_sampling::classes) by_class_.emplace(data);
     if (options.checkpoints && options.resume)
       if (auto saved = options.checkpoints.load_newest()) go_on_from(*std::move(saved));
+    if constexpr (self_updating_net<Net>) {
+      net_.set_optimizer_state(state_.optimizer);
+      state_.optimizer = {};
+    }
   }
 
   training_summary run() {
@@ -84,10 +105,13 @@ template <trainable_net Net, class Optimizer> class trainer {
       if (progress) progress->show(report);
       for (callback const& call : options_.callbacks)
         if (call(report) == after_step::stop) summary.stopped = true;
+      if (options_.validate && (step_ == options_.steps || step_ % options_.validate->every == 0))
+        if (validate(summary) == after_step::stop) summary.stopped = true;
       bool const last = step_ == options_.steps || summary.stopped;
       if (options_.checkpoints && (last || step_ % options_.checkpoint_every == 0)) checkpoint();
     }
     summary.steps = step_;
+    summary.best = best();
     summary.average_loss = average_loss();
     summary.seconds = std::chrono::duration<double>(clock::now() - begin).count();
     return summary;
@@ -96,6 +120,11 @@ template <trainable_net Net, class Optimizer> class trainer {
  private:
   std::size_t trainable() const { return static_cast<std::size_t>(net_.trainable_count()); }
   std::span<float> parameters() { return net_.parameters(); }
+  /// To read: a network elsewhere need not take them back.
+  std::span<float const> parameters_now() {
+    if constexpr (self_updating_net<Net>) return static_cast<Net const&>(net_).parameters();
+    else return parameters();
+  }
   std::span<float> statistics() { return parameters().subspan(trainable()); }
   std::span<float const> gradients() { return std::span<float const>(net_.gradients()).first(trainable()); }
   double average_loss() const {
@@ -108,20 +137,22 @@ template <trainable_net Net, class Optimizer> class trainer {
 
   step_report one_step() {
     // Norm layers update their statistics while they run, so a step that fails has to give them back.
-    statistics_before_.assign(statistics().begin(), statistics().end());
+    if constexpr (self_updating_net<Net>) net_.remember_statistics();
+    else statistics_before_.assign(statistics().begin(), statistics().end());
     step_report report{.step = step_, .steps = options_.steps};
     std::vector<chosen_tile> tiles;
     for (int b = 0; b < options_.batch; ++b) {
       random_key const key{options_.seed, static_cast<std::uint32_t>(step_), static_cast<std::uint32_t>(b)};
-      tiles.push_back(choose_tile(data_, key, model::output));
+      tiles.push_back(by_class_ ? by_class_->choose(data_, key, model::output)
+                                : choose_tile(data_, key, model::output));
       assemble(tiles.back(), key);
       double const loss = net_.loss_and_gradients(tile_.input.view(), tile_.labels.view(), tile_.weights.view(),
                                                   {key.seed, key.step, key.sample}, b > 0);
       if (!std::isfinite(loss)) diverged("the loss is " + std::to_string(loss), {tiles.back()});
       report.loss += loss / options_.batch;
     }
-    report.gradient_norm = euclidean_norm(gradients(), executor()) / options_.batch;
-    if (!std::isfinite(report.gradient_norm))
+    report.gradient_norm = gradient_norm() / options_.batch;
+    if (!std::isfinite(report.gradient_norm) && !skips_overflow())
       diverged("the norm of the gradient is " + std::to_string(report.gradient_norm), tiles);
     update(report);
     ++step_;
@@ -130,6 +161,15 @@ template <trainable_net Net, class Optimizer> class trainer {
     state_.set_figure("average loss weight", 0.98 * state_.figure("average loss weight") + 0.02);
     report.average_loss = average_loss();
     return report;
+  }
+
+  double gradient_norm() {
+    if constexpr (self_updating_net<Net>) return net_.gradient_norm();
+    else return euclidean_norm(gradients(), executor());
+  }
+  bool skips_overflow() const {
+    if constexpr (self_updating_net<Net>) return net_.skips_overflow();
+    else return false;
   }
 
   /// Fills tile_ with the chosen tile, deformed, with its weights.
@@ -147,20 +187,55 @@ template <trainable_net Net, class Optimizer> class trainer {
     auto const scale = static_cast<float>(clip_factor(report.gradient_norm, options_.clip) / options_.batch);
     with(optimizer_, [&](auto const& o) {
       report.rate = o.rate * factor;
-      update_parameters<std::remove_cvref_t<decltype(o)>::buffers>(
-          o.at(step_, factor), scale, parameters().first(trainable()), gradients(), state_.optimizer, executor());
+      constexpr int buffers = std::remove_cvref_t<decltype(o)>::buffers;
+      if constexpr (self_updating_net<Net>) {
+        net_.template update<buffers>(o.at(step_, factor), scale);
+      } else {
+        update_parameters<buffers>(o.at(step_, factor), scale, parameters().first(trainable()), gradients(),
+                                   state_.optimizer, executor());
+        if constexpr (requires { net_.parameters_changed(); }) net_.parameters_changed();
+      }
     });
-    if constexpr (requires { net_.parameters_changed(); }) net_.parameters_changed();
   }
 
-  void checkpoint() {
-    auto const all = parameters();
+  /// The best score so far lies in the checkpoints' figures, so that a resumed run goes on counting.
+  std::optional<validation_score> best() const {
+    if (state_.figure("validations") == 0) return {};
+    return validation_score{static_cast<std::int64_t>(state_.figure("best score step")), state_.figure("best score")};
+  }
+
+  after_step validate(training_summary& summary) {
+    validation const& v = *options_.validate;
+    double const score = v.score();
+    summary.scores.push_back({step_, score});
+    auto const before = best();
+    bool const better = !before ? score == score : v.lower_is_better ? score < before->score : score > before->score;
+    if (better) {
+      state_.set_figure("validations", state_.figure("validations") + 1);
+      state_.set_figure("best score", score);
+      state_.set_figure("best score step", static_cast<double>(step_));
+      state_.set_figure("validations without gain", 0);
+      if (v.best) save_to(v.best);
+      return after_step::go_on;
+    }
+    double const idle = state_.figure("validations without gain") + 1;
+    state_.set_figure("validations without gain", idle);
+    return v.patience > 0 && idle >= v.patience ? after_step::stop : after_step::go_on;
+  }
+
+  void checkpoint() { last_checkpoint_ = save_to(options_.checkpoints); }
+
+  std::string save_to(checkpoint_store const& store) {
+    std::span<float const> const all = parameters_now();
     if (!std::all_of(all.begin(), all.end(), [](float p) { return std::isfinite(p); }))
       throw training_diverged("a parameter is infinite or not a number", step_ - 1, {}, last_checkpoint_);
     state_.step = static_cast<std::uint64_t>(step_);
     state_.parameters.assign(all.begin(), all.end());
-    last_checkpoint_ = options_.checkpoints.save(state_);
+    if constexpr (self_updating_net<Net>) state_.optimizer = net_.optimizer_state();
+    std::string const place = store.save(state_);
     state_.parameters = {};  // a second copy is needed while saving only
+    if constexpr (self_updating_net<Net>) state_.optimizer = {};
+    return place;
   }
 
   /// The same bits as if training had never stopped, or an exception: never something in between.
@@ -189,7 +264,8 @@ template <trainable_net Net, class Optimizer> class trainer {
   }
 
   [[noreturn]] void diverged(std::string const& what, std::vector<chosen_tile> tiles) {
-    std::copy(statistics_before_.begin(), statistics_before_.end(), statistics().begin());
+    if constexpr (self_updating_net<Net>) net_.restore_statistics();
+    else std::copy(statistics_before_.begin(), statistics_before_.end(), statistics().begin());
     throw training_diverged(what, step_, std::move(tiles), last_checkpoint_);
   }
 
@@ -200,6 +276,7 @@ template <trainable_net Net, class Optimizer> class trainer {
   training_state state_;   ///< without parameters, which live in the net
   std::int64_t step_ = 0;  ///< steps completed
   std::string last_checkpoint_;
+  std::optional<class_pixels> by_class_;
   std::vector<float> statistics_before_;
   sample tile_{image<float>(model::tile, model::input_channels), label_image(model::output),
                image<float>(model::output)};

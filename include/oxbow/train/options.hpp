@@ -19,6 +19,7 @@
 #include <oxbow/train/progress.hpp>
 #include <oxbow/train/report.hpp>
 #include <oxbow/train/schedule.hpp>
+#include <oxbow/train/validation.hpp>
 
 namespace oxbow {
 
@@ -51,6 +52,8 @@ struct training_options {
   int batch = 1;                                          ///< tiles per step; their gradients are averaged
   double clip = std::numeric_limits<double>::infinity();  ///< longest gradient
   std::vector<float> class_weights = {};                  ///< one per class, or empty
+  tile_sampling sampling = tile_sampling::pixels;         ///< or every class equally often in the middle of a tile
+  std::optional<validation> validate = {};                ///< a score now and then, and an early stop
   std::vector<callback> callbacks = {};
   checkpoint_store checkpoints = {};
   std::int64_t checkpoint_every = 1000;  ///< steps; the last step has one in any case
@@ -70,6 +73,10 @@ inline void check_options(training_options const& o, double rate) {
   if (o.steps < 0 || o.steps >= std::int64_t{1} << 32) fail("steps", o.steps, "from 0 to 2^32 - 1");
   if (o.batch < 1 || o.batch >= 1 << 16) fail("batch", o.batch, "from 1 to 65535");
   if (!(o.clip > 0)) fail("clip", o.clip, "above 0, or infinite for no clipping");
+  if (o.validate && o.validate->every < 1) fail("validate.every", o.validate->every, "at least 1");
+  if (o.validate && o.validate->patience < 0) fail("validate.patience", o.validate->patience, "at least 0");
+  if (o.validate && !o.validate->score)
+    throw std::invalid_argument("train: options.validate has no score; give it a function that scores the network.");
   if (o.checkpoint_every < 1) fail("checkpoint_every", o.checkpoint_every, "at least 1");
   if (!o.schedule) throw std::invalid_argument("train: options.schedule is empty; leave it out for a constant rate.");
   if (!std::isfinite(rate)) fail("optimizer.rate", rate, "finite");

@@ -1,6 +1,7 @@
 // What is known of a training run while it runs and when it ends.
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -24,6 +25,12 @@ struct step_report {
 /// A callback's verdict.
 enum class after_step { go_on, stop };
 
+/// What a validation found.
+struct validation_score {
+  std::int64_t steps = 0;  ///< completed at that time
+  double score = 0;
+};
+
 /// What a call of train did.
 struct training_summary {
   std::int64_t first_step = 0;  ///< steps that were done before: 0, or those of the checkpoint
@@ -32,6 +39,8 @@ struct training_summary {
   double seconds = 0;
   double average_loss = 0;
   std::vector<float> losses = {};  ///< of the steps of this call
+  std::vector<validation_score> scores = {};  ///< of the validations of this call
+  std::optional<validation_score> best = {};  ///< of the whole run
 };
 
 /// Training came upon a loss, gradient or parameter that is infinite or not a number. If it was a loss

@@ -1,0 +1,142 @@
+// A pool of threads that shares out numbered pieces of work, the same way every time.
+#pragma once
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <type_traits>
+#include <vector>
+
+namespace oxbow {
+
+/// Runs f(thread, piece) for each piece. Which thread takes a piece decides nothing about a result:
+/// pieces are independent, and whoever needs a sum adds up the pieces in their order.
+class thread_pool {
+ public:
+  /// threads: 0 is one for each core.
+  explicit thread_pool(int threads = 0) {
+    if (threads <= 0) threads = static_cast<int>(std::thread::hardware_concurrency());
+    if (threads <= 0) threads = 1;
+    for (int t = 1; t < threads; ++t) workers_.emplace_back([this, t] { work(t); });
+  }
+  ~thread_pool() {
+    {
+      std::lock_guard const lock{mutex_};
+      stop_ = true;
+    }
+    wake_.notify_all();
+    for (auto& w : workers_) w.join();
+  }
+  thread_pool(thread_pool const&) = delete;
+  thread_pool& operator=(thread_pool const&) = delete;
+
+  int size() const { return static_cast<int>(workers_.size()) + 1; }
+
+  /// Blocks until all pieces are done; the first exception of any of them is thrown here. A call from
+  /// inside a piece, of this pool or of another, runs its pieces one after the other on the thread that makes it.
+  template <class F> void run(std::int64_t pieces, F&& f) {
+    if (pieces <= 0) return;
+    if (place const* const outer = place_in_this_pool()) {
+      int const thread = outer->thread;
+      for (std::int64_t i = 0; i < pieces; ++i) f(thread, i);
+      return;
+    }
+    std::lock_guard const one_caller{caller_};
+    if (workers_.empty() || pieces == 1 || innermost() != nullptr) {
+      place const here{*this, 0};
+      for (std::int64_t i = 0; i < pieces; ++i) f(0, i);
+      return;
+    }
+    {
+      std::lock_guard const lock{mutex_};
+      call_ = [](void* context, int thread, std::int64_t piece) {
+        (*static_cast<std::remove_reference_t<F>*>(context))(thread, piece);
+      };
+      context_ = const_cast<void*>(static_cast<void const*>(&f));
+      pieces_ = pieces;
+      next_ = 0;
+      busy_ = static_cast<int>(workers_.size());
+      error_ = nullptr;
+      ++generation_;
+    }
+    wake_.notify_all();
+    take(0);
+    std::unique_lock lock{mutex_};
+    done_.wait(lock, [&] { return busy_ == 0; });
+    if (error_) std::rethrow_exception(error_);
+  }
+
+  /// The same without the number of the thread: for_each(n, f) of the generic algorithms.
+  template <class F> void operator()(std::int64_t pieces, F&& f) {
+    run(pieces, [&](int, std::int64_t i) { f(i); });
+  }
+
+ private:
+  /// Says, while it lives, that this thread runs pieces of a pool; places within places form a list.
+  class place {
+   public:
+    place(thread_pool const& p, int number) : pool{&p}, thread{number}, outer{innermost()} { innermost() = this; }
+    ~place() { innermost() = outer; }
+    place(place const&) = delete;
+    place& operator=(place const&) = delete;
+
+    thread_pool const* pool;
+    int thread;
+    place const* outer;
+  };
+  static place const*& innermost() {
+    thread_local place const* at = nullptr;
+    return at;
+  }
+  place const* place_in_this_pool() const {
+    place const* at = innermost();
+    while (at != nullptr && at->pool != this) at = at->outer;
+    return at;
+  }
+
+  void take(int thread) {
+    place const here{*this, thread};
+    try {
+      for (std::int64_t i = next_++; i < pieces_; i = next_++) call_(context_, thread, i);
+    } catch (...) {
+      std::lock_guard const lock{mutex_};
+      if (!error_) error_ = std::current_exception();
+      next_ = pieces_;
+    }
+  }
+
+  void work(int thread) {
+    std::uint64_t seen = 0;
+    for (;;) {
+      {
+        std::unique_lock lock{mutex_};
+        wake_.wait(lock, [&] { return stop_ || generation_ != seen; });
+        if (stop_) return;
+        seen = generation_;
+      }
+      take(thread);
+      {
+        std::lock_guard const lock{mutex_};
+        --busy_;
+      }
+      done_.notify_one();
+    }
+  }
+
+  std::vector<std::thread> workers_;
+  std::mutex mutex_, caller_;
+  std::condition_variable wake_, done_;
+  std::atomic<std::int64_t> next_{0};
+  std::int64_t pieces_ = 0;
+  void (*call_)(void*, int, std::int64_t) = nullptr;
+  void* context_ = nullptr;
+  int busy_ = 0;
+  std::uint64_t generation_ = 0;
+  bool stop_ = false;
+  std::exception_ptr error_;
+};
+
+}  // namespace oxbow

@@ -1,0 +1,191 @@
+// The weight and bias gradient of a 3×3 convolution of stride 1.
+#pragma once
+#include <oxbow/cuda/arch/copy_async.cuh>
+#include <oxbow/cuda/arch/matrix.cuh>
+#include <oxbow/cuda/arch/thread.cuh>
+#include <oxbow/cuda/kernel/grad_sums.cuh>
+#include <oxbow/cuda/tile/layout.cuh>
+#include <oxbow/cuda/tune/grad_tile.hpp>
+
+namespace oxbow::on_cuda {
+
+/// dw[k][c][dy][dx] = Σ over pixels of dy[k](y, x) · x[c](y + dy − pad, x + dx − pad), and db[k] = Σ dy[k](y, x).
+///
+/// A block owns 32 input channels, 64 outputs and all nine taps, and sums over its share of the patches of rows × 8
+/// pixels; a warp owns one dx, all dy and 32 of the outputs: 96 sums per thread. The reduction runs over pixels, so
+/// both operands come from pixel-major shared memory by transposing ldmatrix. 16 pixels of a step are two rows of 8;
+/// with pairs of input rows u, v tap 0 multiplies u, tap 1 the lower half of u with the upper one of v, tap 2 v.
+/// The bias costs a product with ones per 16 pixels × 16 outputs, which the blocks that read the same dy share.
+/// The shape is an argument: one instantiation per tile and element.
+///
+/// cost    18 · height · width · inputs · outputs operations; reads x and dy once per tile of the other's channels
+template <grad_tile Tile, class T> struct conv_3x3_grad_weight {
+  static constexpr int threads = grad_tile::threads, resident = Tile.blocks_per_sm;
+  static constexpr int channels = grad_tile::inputs, outputs = grad_tile::outputs;
+  static constexpr int x_pixels = (Tile.rows + 2) * 10, g_pixels = Tile.rows * 8;
+  static constexpr int x_plane = x_pixels * 16, g_plane = g_pixels * 16;  // planes of an octet, as in halo.cuh
+  static constexpr int x_bytes = channels / 8 * x_plane, stage_bytes = x_bytes + outputs / 8 * g_plane;
+  static constexpr int x_rounds = tune::ceil_div(tune::ceil_div(x_pixels, 8) * 32, threads);
+  static constexpr int g_rounds = tune::ceil_div(g_pixels * 8, threads);
+  static_assert(Tile.rows % 2 == 0, "conv_3x3_grad_weight: a step is a pair of rows. Take an even number of rows.");
+
+  struct storage {
+    alignas(128) unsigned char stage[Tile.stages][stage_bytes];
+  };
+  struct args {
+    conv_shape shape;
+    source<T const> first, second;
+    view<T const> gradient;
+    grad_sums sums;    ///< bias sums: (splits · chunks, outputs rounded up to 8)
+    int splits;
+  };
+  static int blocks(args const& a) { return tune::grad_tiles(a.shape) * a.splits; }
+  static grad_sums sums_of(conv_shape const& s, float* weight, float* bias) {
+    return {weight, bias, s.chunks() * channels, tune::ceil_div(s.outputs, outputs) * outputs, 9};
+  }
+
+  struct job {
+    source<T const> x;
+    int channel, channels;      // of x, from the first of this block on
+    int k0, patches_x;
+  };
+  __device__ static void load(std::uint32_t stage, args const& a, job const& j, int patch) {
+    int const row = patch / j.patches_x, y0 = row * Tile.rows, x0 = (patch - row * j.patches_x) * 8;
+    int const thread = ptx::thread_index();
+#pragma unroll
+    for (int round = 0; round < x_rounds; ++round) {
+      int const i = round * threads + thread, p = i / 32 * 8 + i % 8, piece = i / 8 % 4;
+      int y = y0 + p / 10 - a.shape.pad + j.x.shift_y, x = x0 + p % 10 - a.shape.pad + j.x.shift_x;
+      if (a.shape.edge == beyond::mirror) {
+        y = y < 0 ? -y : y >= j.x.height ? 2 * j.x.height - 2 - y : y;
+        x = x < 0 ? -x : x >= j.x.width ? 2 * j.x.width - 2 - x : x;
+      }
+      bool const inside = static_cast<unsigned>(y) < static_cast<unsigned>(j.x.height) &&
+                          static_cast<unsigned>(x) < static_cast<unsigned>(j.x.width) && piece * 8 < j.channels;
+      unsigned const at = inside ? static_cast<unsigned>(y) * static_cast<unsigned>(j.x.data.row) +
+                                       static_cast<unsigned>(x) * static_cast<unsigned>(j.x.data.pixel) +
+                                       static_cast<unsigned>(j.channel + piece * 8)
+                                 : 0u;
+      if (p < x_pixels)
+        ptx::copy_async(stage + static_cast<unsigned>(piece * x_plane + p * 16), j.x.data.data + at, inside);
+    }
+#pragma unroll
+    for (int round = 0; round < g_rounds; ++round) {
+      int const i = round * threads + thread, p = i / 64 * 8 + i % 8, piece = i / 8 % 8, y = y0 + p / 8, x = x0 + p % 8;
+      bool const inside = y < a.shape.height && x < a.shape.width && j.k0 + piece * 8 < a.shape.outputs;
+      unsigned const at = inside ? static_cast<unsigned>(y) * static_cast<unsigned>(a.gradient.row) +
+                                       static_cast<unsigned>(x) * static_cast<unsigned>(a.gradient.pixel) +
+                                       static_cast<unsigned>(j.k0 + piece * 8)
+                                 : 0u;
+      if (g_pixels * 8 % threads == 0 || p < g_pixels)
+        ptx::copy_async(stage + static_cast<unsigned>(x_bytes + piece * g_plane + p * 16), a.gradient.data + at,
+                        inside);
+    }
+  }
+
+  using accumulators = float[3][2][4][4];  // (dy, 16 channels, 8 outputs)
+  using bias_accumulators = float[4];      // (16 outputs, 8 times the same): the first 16 for dx = 0, the others for 1
+  template <bool Bias>
+  __device__ static void multiply_patch(accumulators& acc, bias_accumulators& bias, int dx, std::uint32_t x,
+                                        std::uint32_t g) {
+    std::uint32_t pair[2][2][4];  // (pair of rows, 16 channels): row 0 low, row 0 high, row 1 low, row 1 high channels
+    auto const fetch = [&](int j) {
+#pragma unroll
+      for (int m = 0; m < 2; ++m)
+        ptx::load_matrices_transposed(pair[j & 1][m], x + static_cast<unsigned>(2 * j * 10 * 16 + m * 2 * x_plane));
+    };
+    fetch(0);
+#pragma unroll
+    for (int j = 0; j < Tile.rows / 2; ++j) {
+      fetch(j + 1);
+      std::uint32_t b[2][4];
+#pragma unroll
+      for (int n = 0; n < 2; ++n)
+        ptx::load_matrices_transposed(b[n], g + static_cast<unsigned>(2 * j * 8 * 16 + n * 2 * g_plane));
+#pragma unroll
+      for (int dy = 0; dy < 3; ++dy)
+#pragma unroll
+        for (int m = 0; m < 2; ++m) {
+          auto const& u = pair[j & 1][m];
+          auto const& v = pair[(j + 1) & 1][m];
+#pragma unroll
+          for (int n = 0; n < 4; ++n) {
+            std::uint32_t const b0 = b[n / 2][n % 2 * 2], b1 = b[n / 2][n % 2 * 2 + 1];
+            if (dy == 0) ptx::multiply(acc[dy][m][n], T{}, u[0], u[1], u[2], u[3], b0, b1);
+            if (dy == 1) ptx::multiply(acc[dy][m][n], T{}, u[2], u[3], v[0], v[1], b0, b1);
+            if (dy == 2) ptx::multiply(acc[dy][m][n], T{}, v[0], v[1], v[2], v[3], b0, b1);
+          }
+        }
+      if constexpr (Bias) {
+        // what is a column of the right operand is a row of the left one: the same registers, in another order
+        if (dx == 0) ptx::multiply(bias, T{}, b[0][0], b[0][2], b[0][1], b[0][3], ones<T>, ones<T>);
+        if (dx == 1) ptx::multiply(bias, T{}, b[1][0], b[1][2], b[1][1], b[1][3], ones<T>, ones<T>);
+      }
+    }
+  }
+
+  __device__ static void run(args const& a, storage& memory) {
+    conv_shape const& s = a.shape;
+    std::uint32_t const smem = ptx::shared_address(memory.stage[0]);
+    int const first_chunks = (s.first + channels - 1) / channels;
+    int const chunks = first_chunks + (s.second + channels - 1) / channels;
+    int const tiles_k = (s.outputs + outputs - 1) / outputs;
+    int const tile = static_cast<int>(blockIdx.x) / a.splits, split = static_cast<int>(blockIdx.x) % a.splits;
+    int const chunk = tile / tiles_k;
+    bool const in_first = chunk < first_chunks;
+    job j;
+    j.x.data.data = in_first ? a.first.data.data : a.second.data.data;
+    j.x.data.pixel = in_first ? a.first.data.pixel : a.second.data.pixel;
+    j.x.data.row = in_first ? a.first.data.row : a.second.data.row;
+    j.x.height = in_first ? a.first.height : a.second.height, j.x.width = in_first ? a.first.width : a.second.width;
+    j.x.shift_y = in_first ? a.first.shift_y : a.second.shift_y;
+    j.x.shift_x = in_first ? a.first.shift_x : a.second.shift_x;
+    j.channel = (in_first ? chunk : chunk - first_chunks) * channels;
+    j.channels = (in_first ? s.first : s.second) - j.channel;
+    j.k0 = tile % tiles_k * outputs, j.patches_x = (s.width + 7) / 8;
+    int const patches = (s.height + Tile.rows - 1) / Tile.rows * j.patches_x;
+    int const from = static_cast<int>(static_cast<long long>(split) * patches / a.splits);
+    int const to = static_cast<int>(static_cast<long long>(split + 1) * patches / a.splits);
+
+    int const lane = threadIdx.x % 32, warp = threadIdx.x / 32, dx = warp % 3, half = warp / 3;
+    // matrices of x: row 0 low, row 0 high, row 1 low, row 1 high channels; of g: rows 0 and 1 low, rows 0 and 1 high
+    std::uint32_t const x_at = static_cast<unsigned>((lane / 16 * 10 + lane % 8 + dx) * 16 + lane / 8 % 2 * x_plane);
+    std::uint32_t const g_at = static_cast<unsigned>(x_bytes + (lane / 8 % 2 * 8 + lane % 8) * 16 +
+                                                     lane / 16 * g_plane + half * 4 * g_plane);
+    accumulators acc = {};
+    bias_accumulators bias = {};
+#pragma unroll 1
+    for (int i = 0; i < Tile.stages - 1; ++i) {
+      if (from + i < to) load(smem + i * stage_bytes, a, j, from + i);
+      ptx::commit_copies();
+    }
+    int read = 0, write = Tile.stages - 1;
+#pragma unroll 1
+    for (int patch = from; patch < to; ++patch) {
+      ptx::wait_for_copies<Tile.stages - 2>();
+      __syncthreads();
+      if (patch + Tile.stages - 1 < to) load(smem + write * stage_bytes, a, j, patch + Tile.stages - 1);
+      ptx::commit_copies();
+      std::uint32_t const stage = smem + read * stage_bytes;
+      if (a.sums.bias && patch % chunks == chunk) multiply_patch<true>(acc, bias, dx, stage + x_at, stage + g_at);
+      else multiply_patch<false>(acc, bias, dx, stage + x_at, stage + g_at);
+      read = read + 1 == Tile.stages ? 0 : read + 1;
+      write = write + 1 == Tile.stages ? 0 : write + 1;
+    }
+#pragma unroll
+    for (int dy = 0; dy < 3; ++dy)
+#pragma unroll
+      for (int m = 0; m < 2; ++m)
+#pragma unroll
+        for (int n = 0; n < 4; ++n)
+          a.sums.store(acc[dy][m][n], split, dy * 3 + dx, chunk * channels + m * 16, j.k0 + half * 32 + n * 8);
+    if (!a.sums.bias || dx == 2 || lane % 4 != 0) return;
+    int const width = (s.outputs + 7) & ~7;
+    float* const sums = a.sums.bias + static_cast<std::int64_t>(split * chunks + chunk) * width;
+    int const k = j.k0 + half * 32 + dx * 16 + lane / 4;
+    if (k < width) sums[k] = bias[0];
+    if (k + 8 < width) sums[k + 8] = bias[2];
+  }
+};
+
+}  // namespace oxbow::on_cuda

@@ -1,0 +1,155 @@
+// What happens to a result between the sums and memory: steps that compute, and the chain that runs them.
+#pragma once
+#include <utility>
+
+#include <oxbow/core/activations.hpp>
+#include <oxbow/cuda/tile/layout.cuh>
+#include <oxbow/cuda/tile/octet.cuh>
+#include <oxbow/ops/dropout.hpp>
+
+namespace oxbow::on_cuda {
+
+/// A pixel of the result. Where a tile reaches beyond the tensor, `inside` is false: nothing may be read or written.
+struct spot {
+  int y, x;
+  bool inside;
+};
+
+/// A step is a struct of scalars with at(k), which gets it ready for the channels k … k + 7, once for many pixels. What
+/// at() returns is called with the eight values of a pixel and changes them.
+template <class S>
+concept finishing_step = requires(S const& s, octet& v, spot p) { s.at(0)(v, p); };
+
+/// + bias[k]. The values lie in memory up to a multiple of 8.
+struct add_bias {
+  float const* values;
+  struct channels {
+    octet b;
+    __device__ void operator()(octet& v, spot) const {
+#pragma unroll
+      for (int i = 0; i < 8; ++i) v[i] += b[i];
+    }
+  };
+  __device__ channels at(int k) const {
+    channels c;
+    load_floats(c.b, values + k);
+    return c;
+  }
+};
+
+/// F::value: ours or a user's.
+template <activation F> struct apply {
+  __device__ void operator()(octet& v, spot) const {
+#pragma unroll
+    for (int i = 0; i < 8; ++i) v[i] = F::value(v[i]);
+  }
+  __device__ apply at(int) const { return {}; }
+};
+
+/// · F'(kept): the gradient of an activation. `kept` is its output where the derivative is a function of that, else
+/// its input.
+template <activation F, class T> struct apply_grad {
+  view<T const> kept;
+  struct channels {
+    view<T const> kept;
+    int k;
+    __device__ void operator()(octet& v, spot p) const {
+      if (!p.inside) return;
+      octet s;
+      load_octet(s, kept.at(p.y, p.x, k));
+#pragma unroll
+      for (int i = 0; i < 8; ++i) {
+        if constexpr (requires { F::derivative(at_output{0}); }) v[i] *= F::derivative(at_output{s[i]});
+        else v[i] *= F::derivative(at_input{s[i]});
+      }
+    }
+  };
+  __device__ channels at(int k) const { return {kept, k}; }
+};
+
+/// + another tensor, pixel by pixel; zero where that one ends (a gradient that came back through a crop).
+template <class T> struct add_tensor {
+  source<T const> other;
+  struct channels {
+    source<T const> other;
+    int k;
+    __device__ void operator()(octet& v, spot p) const {
+      int const y = p.y + other.shift_y, x = p.x + other.shift_x;
+      if (!p.inside || static_cast<unsigned>(y) >= static_cast<unsigned>(other.height) ||
+          static_cast<unsigned>(x) >= static_cast<unsigned>(other.width))
+        return;
+      octet s;
+      load_octet(s, other.data.at(y, x, k));
+#pragma unroll
+      for (int i = 0; i < 8; ++i) v[i] += s[i];
+    }
+  };
+  __device__ channels at(int k) const { return {other, k}; }
+};
+
+/// · the random mask of a dropout, forward and backward: a pure function of the place, see ops/dropout.hpp.
+struct drop {
+  random_stream stream;
+  float rate;
+  int width, channels_all;  ///< of the tensor that is dropped from, without padding
+  struct channels {
+    drop const& of;
+    int k;
+    __device__ void operator()(octet& v, spot p) const {
+      if (!p.inside) return;
+      std::uint64_t const first =
+          (static_cast<std::uint64_t>(p.y) * static_cast<unsigned>(of.width) + static_cast<unsigned>(p.x)) *
+              static_cast<unsigned>(of.channels_all) + static_cast<unsigned>(k);
+      if (of.channels_all % 4 == 0) {  // one draw gives four words
+#pragma unroll
+        for (int part = 0; part < 2; ++part) {
+          random_words const words = of.stream.words(first / 4 + static_cast<unsigned>(part));
+#pragma unroll
+          for (int i = 0; i < 4; ++i)
+            v[4 * part + i] *= unit_float(words.word[i]) < of.rate ? 0.f : 1.f / (1.f - of.rate);
+        }
+      } else {
+#pragma unroll
+        for (int i = 0; i < 8; ++i) v[i] *= ops::drop_factor(of.stream, first + static_cast<unsigned>(i), of.rate);
+      }
+    }
+  };
+  __device__ channels at(int k) const { return {*this, k}; }
+};
+
+/// · a factor that lies on the device, for example the scale of a loss.
+struct scale_by {
+  float const* factor;
+  struct channels {
+    float f;
+    __device__ void operator()(octet& v, spot) const {
+#pragma unroll
+      for (int i = 0; i < 8; ++i) v[i] *= f;
+    }
+  };
+  __device__ channels at(int) const { return {*factor}; }
+};
+
+/// Steps, one after the other.
+template <finishing_step... Steps> struct chain {
+  struct channels {
+    __device__ void operator()(octet&, spot) const {}
+  };
+  __device__ channels at(int) const { return {}; }
+};
+template <finishing_step First, finishing_step... Rest> struct chain<First, Rest...> {
+  First first;
+  chain<Rest...> rest;
+
+  struct channels {
+    decltype(std::declval<First const&>().at(0)) first;
+    typename chain<Rest...>::channels rest;
+    __device__ void operator()(octet& v, spot p) const {
+      first(v, p);
+      rest(v, p);
+    }
+  };
+  __device__ channels at(int k) const { return {first.at(k), rest.at(k)}; }
+};
+
+}  // namespace oxbow::on_cuda

@@ -1,0 +1,22 @@
+// What changes from one run of a program to the next: in device memory, so that a captured graph need not change.
+#pragma once
+#include <cstdint>
+
+namespace oxbow::on_cuda {
+
+struct run_scalars {
+  std::uint64_t seed = 0;
+  std::uint32_t step = 0, sample = 0;
+  float label_factor = 0;        ///< 1 / labelled pixels
+  int accumulate = 0;            ///< gradients are added to what is there
+  float const* scale = nullptr;  ///< what the gradient of the logits is multiplied by; null: 1
+
+  __device__ float loss_scale() const { return scale == nullptr ? 1.f : *scale; }
+  /// Writes or adds a gradient, whichever the run says, with the loss scale taken out. The scale is a power of two.
+  __device__ void add_gradient(float& to, double sum) const {
+    double const g = sum / static_cast<double>(loss_scale());
+    to = static_cast<float>(accumulate ? static_cast<double>(to) + g : g);
+  }
+};
+
+}  // namespace oxbow::on_cuda

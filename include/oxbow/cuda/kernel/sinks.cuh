@@ -1,0 +1,149 @@
+// Where a result goes: to a tensor, to a tensor and its pooling, to both sides of a join, back through a pooling.
+#pragma once
+#include <oxbow/cuda/kernel/finish.cuh>
+
+namespace oxbow::on_cuda {
+
+/// A sink is a struct with at(k), like a step. What at() returns is called with the eight values of a pixel, by all
+/// lanes of a warp together. If `pools` is true it is called for the pixels of a column two by two, with rows that
+/// start even, and lane l ^ 4 has the neighbour in the row.
+///
+/// This one stores what the steps give.
+template <class T, class Steps = chain<>> struct store {
+  static constexpr bool pools = false;
+  Steps steps;
+  view<T> to;
+  struct channels {
+    typename Steps::channels steps;
+    view<T> to;
+    int k;
+    __device__ void operator()(octet& v, spot p) const {
+      steps(v, p);
+      if (p.inside) store_octet(to.at(p.y, p.x, k), v);
+    }
+  };
+  __device__ channels at(int k) const { return {steps.at(k), to, k}; }
+};
+
+/// Which places of maxima are two bits per channel, so an octet has sixteen; (y, x, octet).
+struct place_view {
+  std::uint16_t* data;
+  int pixel, row;  ///< in octets
+  __device__ std::uint16_t* at(int y, int x, int k) const { return data + (y * row + x * pixel + k / 8); }
+};
+
+enum class pooling { max, max_with_place, mean };
+
+/// Stores the result and its 2×2 pooling. Pooled are the stored, rounded values. Pixels beyond the last whole window
+/// are not pooled. `to.data` may be null: then the result itself is not stored.
+template <class T, pooling Pooling, class Steps = chain<>> struct store_and_pool {
+  static constexpr bool pools = true;
+  Steps steps;
+  view<T> to, pooled;
+  place_view place;
+  int pooled_height, pooled_width;
+
+  struct channels {
+    typename Steps::channels steps;
+    store_and_pool const& of;
+    int k;
+
+    __device__ void operator()(octet (&v)[2], spot p, bool lower_inside) const {
+      std::uint32_t r[2][4];
+#pragma unroll
+      for (int row = 0; row < 2; ++row) {
+        spot const here{p.y + row, p.x, row ? lower_inside : p.inside};
+        steps(v[row], here);
+#pragma unroll
+        for (int i = 0; i < 4; ++i) r[row][i] = pair_of<T>(v[row][2 * i], v[row][2 * i + 1]);
+        if (here.inside && of.to.data) ptx::store_global(of.to.at(here.y, here.x, k), r[row]);
+      }
+      int const y = p.y / 2, x = p.x / 2;
+      bool const mine = p.x % 2 == 0 && lower_inside && y < of.pooled_height && x < of.pooled_width;
+      std::uint32_t best[4], places = 0;
+#pragma unroll
+      for (int i = 0; i < 4; ++i) {
+        std::uint32_t const right[2] = {__shfl_xor_sync(~0u, r[0][i], 4), __shfl_xor_sync(~0u, r[1][i], 4)};
+        float2 const a = floats_of<T>(r[0][i]), b = floats_of<T>(right[0]), c = floats_of<T>(r[1][i]),
+                     d = floats_of<T>(right[1]);
+        float low, high;
+        if constexpr (Pooling == pooling::mean) {
+          low = (a.x + b.x + c.x + d.x) * 0.25f, high = (a.y + b.y + c.y + d.y) * 0.25f;
+        } else {
+          int first, second;
+          low = maximum(a.x, b.x, c.x, d.x, first), high = maximum(a.y, b.y, c.y, d.y, second);
+          places |= static_cast<unsigned>(first | second << 2) << 4 * i;
+        }
+        best[i] = pair_of<T>(low, high);
+      }
+      if (!mine) return;
+      ptx::store_global(of.pooled.at(y, x, k), best);
+      if constexpr (Pooling == pooling::max_with_place)
+        *of.place.at(y, x, k) = static_cast<std::uint16_t>(places);
+    }
+    /// Of equal maxima the first in row-major order counts.
+    static __device__ float maximum(float a, float b, float c, float d, int& place) {
+      float const top = b > a ? b : a, bottom = d > c ? d : c;
+      place = bottom > top ? 2 + (d > c) : (b > a);
+      return bottom > top ? bottom : top;
+    }
+  };
+  __device__ channels at(int k) const { return {steps.at(k), *this, k}; }
+};
+
+/// The channels below `split`, a multiple of 8, go one way, the others another: the gradients of a join.
+template <class First, class Second> struct sides {
+  static constexpr bool pools = false;
+  First first;
+  Second second;
+  int split;
+  struct channels {
+    sides const& of;
+    int k;
+    __device__ void operator()(octet& v, spot p) const {
+      if (k < of.split) of.first.at(k)(v, p);
+      else of.second.at(k - of.split)(v, p);
+    }
+  };
+  __device__ channels at(int k) const { return {*this, k}; }
+};
+
+/// The gradient of a 2×2 pooling, scattered: the result is the gradient of a pooled pixel, and each of the four pixels
+/// gets it if it held the maximum (or a quarter of it, for a mean), then goes through the steps and is stored. Pixels
+/// that lie in no window get zero.
+template <class T, pooling Pooling, class Steps = chain<>> struct scatter {
+  static constexpr bool pools = false;
+  Steps steps;
+  view<T> to;
+  place_view place;
+  int height, width;  ///< of `to`
+
+  struct channels {
+    typename Steps::channels steps;
+    scatter const& of;
+    int k;
+    __device__ void operator()(octet& v, spot p) const {
+      if (!p.inside) return;
+      unsigned const places = Pooling == pooling::mean ? 0 : *of.place.at(p.y, p.x, k);
+      int const rows = 2 * p.y + 3 == of.height ? 3 : 2, columns = 2 * p.x + 3 == of.width ? 3 : 2;
+#pragma unroll 1
+      for (int y = 0; y < rows; ++y)
+#pragma unroll 1
+        for (int x = 0; x < columns; ++x) {
+          bool const within = y < 2 && x < 2;
+          octet w;
+#pragma unroll
+          for (int i = 0; i < 8; ++i) {
+            if constexpr (Pooling == pooling::mean) w[i] = within ? 0.25f * v[i] : 0.f;
+            else w[i] = within && (places >> 2 * i & 3) == static_cast<unsigned>(2 * y + x) ? v[i] : 0.f;
+          }
+          spot const here{2 * p.y + y, 2 * p.x + x, true};
+          steps(w, here);
+          store_octet(of.to.at(here.y, here.x, k), w);
+        }
+    }
+  };
+  __device__ channels at(int k) const { return {steps.at(k), *this, k}; }
+};
+
+}  // namespace oxbow::on_cuda

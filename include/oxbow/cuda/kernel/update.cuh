@@ -1,0 +1,82 @@
+// The optimizer over the flat parameter arena, the length of the gradient, and the scale of the loss.
+#pragma once
+#include <array>
+#include <cub/block/block_reduce.cuh>
+
+#include <oxbow/core/portable.hpp>
+
+namespace oxbow::on_cuda {
+
+/// The scale of the loss in 16-bit training, and whether the step that is being made is to be left out. In device
+/// memory: no step waits for the host to look at it.
+/// source  Micikevicius et al.: Mixed precision training. ICLR 2018, section 3.2
+struct scale_state {
+  float scale = 1;
+  int good = 0;  ///< steps since the scale was last changed
+  int skip = 0;
+  int adapts = 0;  ///< 0: the scale stays what it is, and nothing is skipped
+};
+
+/// out[block] = the sum of squares of a share of x; then, over one block with `doubles` set, the root of the sum of
+/// the parts, and what it says about the scale: halved and the step skipped where it is not finite, doubled after
+/// `patience` steps that were.
+struct gradient_norm {
+  static constexpr int threads = 256, parts = 64, patience = 2000;
+  using reduce = cub::BlockReduce<double, threads>;
+  using storage = typename reduce::TempStorage;
+  struct args {
+    float const* floats;
+    double const* doubles;
+    std::int64_t count;
+    double* out;
+    scale_state* scale;
+  };
+  __device__ static void run(args const& a, storage& smem) {
+    double sum = 0;
+    std::int64_t const share = (a.count + gridDim.x - 1) / gridDim.x, begin = share * blockIdx.x;
+    std::int64_t const end = begin + share < a.count ? begin + share : a.count;
+    for (std::int64_t i = begin + threadIdx.x; i < end; i += threads) {
+      double const x = a.doubles != nullptr ? a.doubles[i] : static_cast<double>(a.floats[i]);
+      sum += a.doubles != nullptr ? x : x * x;
+    }
+    double const all = reduce(smem).Sum(sum);
+    if (threadIdx.x != 0) return;
+    a.out[blockIdx.x] = a.doubles != nullptr ? sqrt(all) : all;
+    if (a.doubles != nullptr) judge(*a.scale, isfinite(all));
+  }
+
+ private:
+  __device__ static void judge(scale_state& s, bool finite) {
+    if (!s.adapts) return;
+    s.skip = !finite;
+    s.good = finite ? s.good + 1 : 0;
+    if (!finite) s.scale *= 0.5f;
+    if (s.good == patience) s.scale = s.scale < 0x1p24f ? s.scale * 2 : s.scale, s.good = 0;
+  }
+};
+
+/// parameter i ← rule(parameter i, scale · gradient i, the buffers' i-th elements), for all i in one launch: the rule
+/// is the functor that the host's loop calls. A thread does an element. cost  reads parameters, gradients and buffers
+/// once, writes parameters and buffers once
+template <class Rule, int Buffers> struct update_parameters {
+  static constexpr int threads = 256;
+  struct storage {};
+  struct args {
+    Rule rule;
+    float scale;
+    float* parameters;
+    float const* gradients;
+    std::array<float*, Buffers> buffers;
+    std::int64_t count;
+    scale_state const* state;
+  };
+  __device__ static void run(args const& a, storage&) {
+    std::int64_t const i = std::int64_t{blockIdx.x} * threads + threadIdx.x;
+    if (i >= a.count || a.state->skip) return;
+    auto buffers = a.buffers;
+    for (auto& b : buffers) b += i;
+    a.rule(a.parameters[i], a.scale * a.gradients[i], buffers);
+  }
+};
+
+}  // namespace oxbow::on_cuda

@@ -1,0 +1,298 @@
+// A network that lives on an NVIDIA GPU: its parameters, and the two programs of its model.
+#pragma once
+#include <array>
+#include <cstring>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include <oxbow/core/rearrange.hpp>
+#include <oxbow/core/threads.hpp>
+#include <oxbow/cuda/kernel/loss.cuh>
+#include <oxbow/cuda/kernel/update.cuh>
+#include <oxbow/cuda/run/executor.cuh>
+#include <oxbow/lower/elements.hpp>
+#include <oxbow/lower/initial.hpp>
+#include <oxbow/lower/model.hpp>
+#include <oxbow/lower/network.hpp>
+
+namespace oxbow {
+
+/// The back end for NVIDIA GPUs, from compute capability 8.0 on, in single precision. The bits of a result depend on
+/// neither the order nor the number of multiprocessors.
+struct cuda {
+  int device = 0;
+  bool each_step = false;  ///< waits for every step, so that a fault on the device names its step: for finding it
+  int threads = 0;         ///< of the host, for what it prepares; 0 is one for each core
+};
+/// The same with activations and their gradients in 16 bits; parameters and sums stay in single precision. With f16
+/// the loss is scaled, and a training step whose gradients overflow is left out.
+struct cuda_f16 : cuda {};
+struct cuda_bf16 : cuda {};
+
+namespace on_cuda {
+
+/// Parameters of one model, its programs on the device, and nothing else. Memory: see bytes(). Not to be used by two
+/// threads at once. `Type`: how activations are stored.
+template <class Model, element Type> class device_network {
+ public:
+  using model_type = Model;
+
+  explicit device_network(cuda where = {}, seed s = {})
+      : pool_{where.threads},
+        device_{open_device(where.device)},
+        each_step_{where.each_step},
+        stream_{make_stream()},
+        mirror_(static_cast<std::size_t>(Model::forward.parameter_count)) {
+    carver c;
+    std::int64_t const values = c.take(Model::forward.parameter_count * 4), state = c.take(sizeof(scale_state)),
+                       sums = c.take(sizeof(double) * 128);
+    fixed_ = device_memory{c.bytes(), stream_.get(), "the parameters"};
+    values_ = reinterpret_cast<float*>(fixed_.data() + values);
+    state_ = reinterpret_cast<scale_state*>(fixed_.data() + state);
+    sums_ = reinterpret_cast<double*>(fixed_.data() + sums);
+    answers_ = pinned_memory{answer_bytes, "what a run answers"};
+    scale_state first;
+    if (Type == element::f16) first.scale = 0x1p15f, first.adapts = 1;
+    std::memcpy(answers_.data(), &first, sizeof first);
+    copy(state_, answers_.data(), sizeof first, stream_.get(), "the loss scale");
+    he_initialise(*this, s.value);
+    wait(stream_.get(), "the loss scale");
+  }
+
+  /// The parameters on the host: a copy, brought up to date here and taken over by the next run.
+  std::span<float> parameters() {
+    fetch();
+    host_is_newer_ = true;
+    return mirror_;
+  }
+  std::span<float const> parameters() const {
+    fetch();
+    return mirror_;
+  }
+  /// Who writes through a span that was handed out earlier says so here.
+  void parameters_changed() { host_is_newer_ = true; }
+  /// A copy of the gradients on the device.
+  std::span<float const> gradients() const {
+    if (gradient_copy_is_old_) {
+      copy(gradient_copy_.data(), gradients_, bytes_of(gradient_copy_), stream_.get(), "the gradients");
+      wait(stream_.get(), "the gradients");
+      gradient_copy_is_old_ = false;
+    }
+    return gradient_copy_;
+  }
+  static constexpr std::int64_t trainable_count() { return Model::forward.trained_count; }
+  static constexpr std::uint64_t schema() { return Model::schema; }
+  std::vector<network_tensor> tensors() { return tensors_of(Model::forward, Model::first_axis, parameters()); }
+  /// f(0) … f(count − 1), shared out among the host's threads.
+  template <class F> void for_each(std::int64_t count, F&& f) { pool_(count, f); }
+
+  /// Logits of one tile: Model::tile × input_channels → Model::output × classes.
+  void infer(image_view<float const> tile, image_view<float> logits) {
+    require_image("the tile", tile.size, tile.channels, Model::tile, Model::input_channels);
+    require_image("the logits", logits.size, logits.channels, Model::output, Model::classes);
+    device_.use();
+    if (!inference_)
+      inference_ = std::make_unique<inference_executor>(device_, stream_.get(), "inference", values_, nullptr, nullptr,
+                                                        false, each_step_);
+    if (send_parameters() || packed_are_old_) inference_->weights_changed();
+    packed_are_old_ = false;
+    to_layout(tile, inference_->next_input().image);
+    inference_->run({}, 0, false);
+    if (logits_.empty()) logits_.resize(static_cast<std::size_t>(logits.count()));
+    copy(logits_.data(), inference_->result(), bytes_of(logits_), stream_.get(), "the logits");
+    wait(stream_.get(), "inference program");
+    from_layout(logits_.data(), logits);
+  }
+
+  /// The loss of one tile, mean over labelled pixels of weight × cross-entropy, and its gradients. labels and
+  /// weights are as large as Model::output; empty weights are all one. accumulate: add to the gradients.
+  double loss_and_gradients(image_view<float const> tile, image_view<std::uint8_t const> labels,
+                            image_view<float const> weights, random_key key, bool accumulate) {
+    require_image("the tile", tile.size, tile.channels, Model::tile, Model::input_channels);
+    require_image("the labels", labels.size, labels.channels, Model::output, 1);
+    if (weights.data != nullptr) require_image("the weights", weights.size, weights.channels, Model::output, 1);
+    std::int64_t const labelled = count_labels(labels, Model::classes);
+    device_.use();
+    if (!training_) prepare_training();
+    send_parameters();
+    auto const to = training_->next_input();
+    to_layout(tile, to.image);
+    std::memcpy(to.labels, labels.data, static_cast<std::size_t>(labels.count()));
+    if (weights.data != nullptr) std::copy_n(weights.data, weights.count(), to.weights);
+    else std::fill_n(to.weights, labels.count(), 1.f);
+    training_->run(key, labelled > 0 ? 1.f / static_cast<float>(labelled) : 0.f, accumulate);
+    gradient_copy_is_old_ = true;
+    if (Model::forward.parameter_count != Model::forward.trained_count)
+      mirror_is_old_ = packed_are_old_ = true;  // running statistics have moved
+    launch<sum_losses>({training_->result(), nullptr, labels.count(), sums_}, sum_losses::parts, stream_.get(),
+                       "the loss");
+    launch<sum_losses>({nullptr, sums_, sum_losses::parts, sums_ + sum_losses::parts}, 1, stream_.get(), "the loss");
+    return answer<double>(sums_ + sum_losses::parts, "training program");
+  }
+
+  // What a training loop asks of a network whose parameters lie elsewhere: see train/loop.hpp.
+
+  /// Length of the gradient; judges, with f16, whether it overflowed and the scale has to change.
+  double gradient_norm() {
+    launch<on_cuda::gradient_norm>({gradients_, nullptr, trainable_count(), sums_, state_},
+                                   on_cuda::gradient_norm::parts, stream_.get(), "the gradient's norm");
+    double* const out = sums_ + on_cuda::gradient_norm::parts;
+    launch<on_cuda::gradient_norm>({nullptr, sums_, on_cuda::gradient_norm::parts, out, state_}, 1, stream_.get(),
+                                   "the gradient's norm");
+    return answer<double>(out, "the gradient's norm");
+  }
+  /// Does update() leave out a step whose gradient is not finite?
+  static constexpr bool skips_overflow() { return Type == element::f16; }
+  /// What the loss is multiplied by, of late.
+  float loss_scale() { return answer<scale_state>(state_, "the loss scale").scale; }
+
+  void set_loss_scale(float scale) {
+    scale_state s = answer<scale_state>(state_, "the loss scale");
+    s.scale = scale, s.good = 0;
+    std::memcpy(answers_.data(), &s, sizeof s);
+    copy(state_, answers_.data(), sizeof s, stream_.get(), "the loss scale");
+    wait(stream_.get(), "the loss scale");
+  }
+
+  /// The optimizer's buffers, each as long as the trainable parameters.
+  void set_optimizer_state(std::vector<std::vector<float>> const& buffers) {
+    device_.use();
+    buffer_count_ = buffers.size();
+    std::int64_t const each = (trainable_count() * 4 + 255) / 256 * 256;
+    buffers_ =
+        device_memory{each * static_cast<std::int64_t>(buffers.size()), stream_.get(), "the optimizer's buffers"};
+    for (std::size_t k = 0; k < buffers.size(); ++k)
+      copy(buffers_.data() + static_cast<std::int64_t>(k) * each, buffers[k].data(), trainable_count() * 4,
+           stream_.get(), "the optimizer's buffers");
+    wait(stream_.get(), "the optimizer's buffers");
+  }
+  std::vector<std::vector<float>> optimizer_state() const {
+    std::vector<std::vector<float>> buffers(buffer_count_,
+                                            std::vector<float>(static_cast<std::size_t>(trainable_count())));
+    for (std::size_t k = 0; k < buffer_count_; ++k)
+      copy(buffers[k].data(), buffer(k), trainable_count() * 4, stream_.get(), "the optimizer's buffers");
+    wait(stream_.get(), "the optimizer's buffers");
+    return buffers;
+  }
+  /// One launch over the flat arena.
+  template <int Buffers, class Rule> void update(Rule const& rule, float scale) {
+    send_parameters();
+    std::array<float*, static_cast<std::size_t>(Buffers)> state{};
+    for (std::size_t k = 0; k < state.size(); ++k) state[k] = buffer(k);
+    launch<update_parameters<Rule, Buffers>>({rule, scale, values_, gradients_, state, trainable_count(), state_},
+                                             blocks_for(trainable_count(), update_parameters<Rule, Buffers>::threads),
+                                             stream_.get(), "the optimizer");
+    mirror_is_old_ = packed_are_old_ = true;
+  }
+  /// The running statistics, which a step that fails has to give back.
+  void remember_statistics() {
+    send_parameters();
+    std::int64_t const bytes = (Model::forward.parameter_count - trainable_count()) * 4;
+    if (bytes > 0 && statistics_.bytes() == 0)
+      statistics_ = device_memory{bytes, stream_.get(), "the running statistics"};
+    copy(statistics_.data(), values_ + trainable_count(), bytes, stream_.get(), "the running statistics");
+  }
+  void restore_statistics() {
+    copy(values_ + trainable_count(), statistics_.data(), statistics_.bytes(), stream_.get(), "the running statistics");
+    mirror_is_old_ = packed_are_old_ = true;
+  }
+
+  /// Bytes of device memory that have been allocated so far.
+  std::int64_t bytes() const {
+    std::int64_t sum = fixed_.bytes() + gradient_memory_.bytes() + buffers_.bytes() + statistics_.bytes();
+    if (inference_) sum += inference_->bytes();
+    if (training_) sum += training_->bytes();
+    return sum;
+  }
+  /// Kernels that a prediction and a training step launch, the optimizer and the loss not counted; 0 before the first.
+  int inference_launches() const { return inference_ ? inference_->launches() : 0; }
+  int training_launches() const { return training_ ? training_->launches() : 0; }
+
+ private:
+  using programs = programs_in<typename Model::lowered_, Type>;
+  using inference_executor = executor<typename programs::inference>;
+  using training_executor = executor<typename programs::training>;
+  static constexpr std::int64_t answer_bytes = 64;
+
+  template <class T> static std::int64_t bytes_of(std::vector<T> const& v) {
+    return static_cast<std::int64_t>(v.size() * sizeof(T));
+  }
+  float* buffer(std::size_t k) const {
+    return reinterpret_cast<float*>(
+        buffers_.data() + static_cast<std::int64_t>(k) * (buffers_.bytes() / static_cast<std::int64_t>(buffer_count_)));
+  }
+
+  void prepare_training() {
+    training_ = std::make_unique<training_executor>(device_, stream_.get(), "training", values_, take_gradients(),
+                                                    &state_->scale, true, each_step_);
+  }
+  float* take_gradients() {
+    gradient_memory_ = device_memory{Model::forward.parameter_count * 4, stream_.get(), "the gradients"};
+    gradients_ = reinterpret_cast<float*>(gradient_memory_.data());
+    check(cudaMemsetAsync(gradients_, 0, static_cast<std::size_t>(gradient_memory_.bytes()), stream_.get()),
+          "cudaMemsetAsync", "the gradients");
+    gradient_copy_.resize(mirror_.size());
+    return gradients_;
+  }
+
+  /// One small thing from the device, waited for. during: what is being waited for, for errors
+  template <class T> T answer(T const* from, char const* during) {
+    static_assert(sizeof(T) <= answer_bytes);
+    copy(answers_.data(), from, sizeof(T), stream_.get(), during);
+    wait(stream_.get(), during);
+    T result;
+    std::memcpy(&result, answers_.data(), sizeof result);
+    return result;
+  }
+
+  /// What the host has changed goes to the device.
+  bool send_parameters() {
+    if (!host_is_newer_) return false;
+    copy(values_, mirror_.data(), bytes_of(mirror_), stream_.get(), "the parameters");
+    wait(stream_.get(), "the parameters");
+    host_is_newer_ = mirror_is_old_ = false;
+    packed_are_old_ = true;
+    return true;
+  }
+  void fetch() const {
+    if (!mirror_is_old_ || host_is_newer_) return;
+    copy(mirror_.data(), values_, bytes_of(mirror_), stream_.get(), "the parameters");
+    wait(stream_.get(), "the parameters");
+    mirror_is_old_ = false;
+  }
+
+  thread_pool pool_;
+  device device_;
+  bool each_step_;
+  stream stream_;
+  device_memory fixed_, gradient_memory_, buffers_, statistics_;
+  pinned_memory answers_;
+  float *values_ = nullptr, *gradients_ = nullptr;
+  scale_state* state_ = nullptr;
+  double* sums_ = nullptr;
+  std::size_t buffer_count_ = 0;
+  std::vector<float> logits_;
+  mutable std::vector<float> mirror_, gradient_copy_;
+  mutable bool mirror_is_old_ = false, gradient_copy_is_old_ = false;
+  bool host_is_newer_ = true, packed_are_old_ = true;
+  std::unique_ptr<inference_executor> inference_;
+  std::unique_ptr<training_executor> training_;
+};
+
+}  // namespace on_cuda
+
+template <class Model> class network<Model, cuda> : public on_cuda::device_network<Model, element::f32> {
+ public:
+  explicit network(cuda where = {}, seed s = {}) : on_cuda::device_network<Model, element::f32>{where, s} {}
+};
+template <class Model> class network<Model, cuda_f16> : public on_cuda::device_network<Model, element::f16> {
+ public:
+  explicit network(cuda where = {}, seed s = {}) : on_cuda::device_network<Model, element::f16>{where, s} {}
+};
+template <class Model> class network<Model, cuda_bf16> : public on_cuda::device_network<Model, element::bf16> {
+ public:
+  explicit network(cuda where = {}, seed s = {}) : on_cuda::device_network<Model, element::bf16>{where, s} {}
+};
+
+}  // namespace oxbow

@@ -1,0 +1,111 @@
+// The steps that sum over pixels: two launches each, the second of which adds the parts in their order.
+#pragma once
+#include <functional>
+
+#include <oxbow/cuda/kernel/statistics.cuh>
+#include <oxbow/cuda/run/tables.cuh>
+
+namespace oxbow::on_cuda {
+
+/// Where everything lies that launches need; known once memory has been taken.
+struct run_context {
+  std::byte* arena = nullptr;
+  float* parameters = nullptr;
+  float* gradients = nullptr;
+  float* packed = nullptr;
+  double* sums = nullptr;    ///< of one step at a time
+  float* partial = nullptr;  ///< the same, for the gradients of weights
+  tile_op const* ops = nullptr;
+  stored const* operands = nullptr;
+  run_scalars const* run = nullptr;
+};
+
+/// A step, ready to be launched.
+struct prepared_step {
+  std::string name;
+  std::vector<std::function<void(run_context const&, cudaStream_t)>> launches;
+  std::int64_t sums = 0, partial = 0;  ///< doubles and floats of scratch
+};
+
+namespace detail {
+
+template <class Terms>
+void launch_sums(Terms const& terms, extent size, int channels, double* out, cudaStream_t s, std::string const& what) {
+  int const parts = parts_of(size);
+  launch<channel_sums<Terms>>({terms, size, channels, parts, out}, std::int64_t{layout::blocks(channels)} * parts, s,
+                              what);
+}
+
+}  // namespace detail
+
+/// Appends the launches of one reducing instruction. operands: the plan's table; parameters: the graph's
+inline void add_reduction(prepared_step& step, instruction const& i, operand const* operands,
+                          parameter const* parameters) {
+  std::string const& what = step.name;
+  int const parts = parts_of(i.in_size), channels = i.in_channels;
+  auto const need = [&](int sums) {
+    step.sums = std::max<std::int64_t>(step.sums, std::int64_t{parts} * sums * channels);
+  };
+  auto const at = [](run_context const& c, oxbow::source const& s) { return joined{c.operands + s.first, s.count}; };
+  auto const offset_of = [=](oxbow::source const& s) { return operands[s.first].offset; };
+  if (i.kind == op_kind::convolve_grad_weight || i.kind == op_kind::up_convolve_grad_weight) {
+    std::int64_t const to = parameters[i.parameter].offset;
+    correlation const shape = correlation_of(i, operands, nullptr);
+    step.partial = std::max(step.partial, shape.splits * shape.elements());
+    step.launches.push_back([=, &i](run_context const& c, cudaStream_t s) {
+      correlation const w = correlation_of(i, operands, c.operands);
+      auto const bytes = sizeof(float) * static_cast<std::size_t>(w.a_floats() + w.b_floats());
+      launch<correlate>({w, c.arena, c.partial}, w.blocks(), s, what, bytes);
+      launch<finish_correlation>({c.partial, w.elements(), w.splits, c.gradients + to, c.run},
+                                 blocks_for(w.elements(), finish_correlation::threads), s, what);
+    });
+  } else if (i.kind == op_kind::bias_grad) {
+    need(1);
+    std::int64_t const to = parameters[i.parameter].offset;
+    step.launches.push_back([=, &i](run_context const& c, cudaStream_t s) {
+      detail::launch_sums(bias_terms{at(c, i.in[0]), c.arena}, i.in_size, channels, c.sums, s, what);
+      launch<finish_bias_grad>({c.sums, parts, channels, c.gradients + to, c.run},
+                               blocks_for(channels, finish_bias_grad::threads), s, what);
+    });
+  } else if (i.kind == op_kind::loss_overlap) {
+    need(3);
+    std::int64_t const out = operands[i.out[0].operand].offset;
+    step.launches.push_back([=, &i](run_context const& c, cudaStream_t s) {
+      detail::launch_sums(
+          overlap_terms{at(c, i.in[0]), c.operands + i.in[1].first, c.operands + i.in[2].first, c.arena, channels},
+          i.in_size, channels, c.sums, s, what);
+      launch<finish_overlap>({c.sums, parts, channels, reinterpret_cast<float*>(c.arena + out)},
+                             blocks_for(channels, finish_overlap::threads), s, what);
+    });
+  } else if (i.kind == op_kind::norm_statistics) {
+    need(2);
+    std::int64_t const out = operands[i.out[0].operand].offset;
+    std::int64_t const mean = i.running ? parameters[i.parameter + 2].offset : 0,
+                       variance = i.running ? parameters[i.parameter + 3].offset : 0;
+    step.launches.push_back([=, &i](run_context const& c, cudaStream_t s) {
+      detail::launch_sums(moment_terms{at(c, i.in[0]), c.arena}, i.in_size, channels, c.sums, s, what);
+      launch<finish_norm_statistics>(
+          {c.sums, at(c, i.in[0]), c.arena, i.in_size.volume(), parts, channels, i.groups,
+           reinterpret_cast<float*>(c.arena + out), i.running ? c.parameters + mean : nullptr,
+           i.running ? c.parameters + variance : nullptr},
+          blocks_for(i.groups, finish_norm_statistics::threads), s, what);
+    });
+  } else {
+    need(2);
+    // Nobody reads the sums of a norm in front of which nothing learns: they are not stored then.
+    bool const kept = i.out[0].operand != none;
+    std::int64_t const out = kept ? operands[i.out[0].operand].offset : 0, statistics = offset_of(i.in[2]);
+    std::int64_t const scale = parameters[i.parameter].offset, shift = parameters[i.parameter + 1].offset;
+    step.launches.push_back([=, &i](run_context const& c, cudaStream_t s) {
+      auto const* const known = reinterpret_cast<float const*>(c.arena + statistics);
+      detail::launch_sums(norm_grad_terms{at(c, i.in[0]), at(c, i.in[1]), c.arena, known, channels / i.groups},
+                          i.in_size, channels, c.sums, s, what);
+      launch<finish_norm_grad>(
+          {c.sums, parts, channels, i.groups, known, kept ? reinterpret_cast<float*>(c.arena + out) : nullptr,
+           c.gradients + scale, c.gradients + shift, c.run},
+          blocks_for(channels, finish_norm_grad::threads), s, what);
+    });
+  }
+}
+
+}  // namespace oxbow::on_cuda

@@ -1,0 +1,29 @@
+// What a chip can do per second: the numbers that tiles are chosen by.
+#pragma once
+
+namespace oxbow::on_cuda {
+
+struct chip {
+  int multiprocessors;
+  double clock;          ///< Hz
+  double l2;             ///< bytes per second between L2 and the multiprocessors
+  double mma_per_cycle;  ///< m16n8k16 products of 16-bit numbers, per multiprocessor
+  int shared;            ///< bytes per multiprocessor; each block takes 1024 more than it asks for
+  int registers = 65536; ///< per multiprocessor
+};
+
+/// Architectures are tags that inherit: what has no entry of its own is taken from its parent.
+struct sm80 {
+  static constexpr chip limits{108, 1.41e9, 5.0e12, 0.5, 164 * 1024};  // A100
+};
+struct sm90 : sm80 {
+  static constexpr chip limits{132, 1.755e9, 7.0e12, 0.653, 228 * 1024};  // H100, mma.sync alone
+};
+struct sm100 : sm90 {};
+
+namespace tune {
+constexpr int ceil_div(int a, int b) { return (a + b - 1) / b; }
+constexpr int padded(int channels) { return ceil_div(channels, 8) * 8; }
+}  // namespace tune
+
+}  // namespace oxbow::on_cuda

@@ -1,0 +1,79 @@
+// Shapes and tiles of weight gradients, and the tile for a shape.
+#pragma once
+#include <oxbow/cuda/tune/conv_tile.hpp>
+#include <oxbow/cuda/tune/window_tile.hpp>
+
+namespace oxbow::on_cuda {
+
+/// The weight gradient of a 3×3 convolution of stride 1, summed over patches of rows × 8 pixels.
+struct grad_tile {
+  int rows;                   ///< of a patch, an even number
+  int stages;                 ///< patches in shared memory
+  int blocks_per_sm = 2;
+
+  static constexpr int inputs = 32, outputs = 64, threads = 192;   ///< of a block
+  constexpr int stage_bytes() const { return (rows + 2) * 10 * inputs * 2 + rows * 8 * outputs * 2; }
+  constexpr bool operator==(grad_tile const&) const = default;
+};
+
+/// How many blocks share the pixels of one tile of weights.
+struct grad_choice {
+  grad_tile tile;
+  int splits;
+};
+
+/// The weight gradient for any window: a block owns 32 · warps_c inputs and 8 · octets · warps_k outputs of one tap.
+struct window_grad_tile {
+  int octets;                 ///< outputs of a warp / 8, an even number
+  int warps_c, warps_k;
+  int pixels;                 ///< of a stage, a multiple of 16
+  int stages;
+  int blocks_per_sm = 2;
+
+  constexpr int threads() const { return 32 * warps_c * warps_k; }
+  constexpr int inputs() const { return 32 * warps_c; }
+  constexpr int outputs() const { return 8 * octets * warps_k; }
+  constexpr bool operator==(window_grad_tile const&) const = default;
+};
+
+namespace tune {
+
+constexpr int grad_tiles(conv_shape const& s) { return s.chunks() * ceil_div(s.outputs, grad_tile::outputs); }
+constexpr int patches(conv_shape const& s, int rows) { return ceil_div(s.height, rows) * ceil_div(s.width, 8); }
+
+/// Splits that fill the chip evenly; patches of the height that wastes least. In cycles of the busiest multiprocessor,
+/// and for the sums of several blocks the time L2 needs to take and give them.
+constexpr grad_choice pick_grad(conv_shape const& s, chip const& c) {
+  grad_choice best{};
+  double least = 1e30;
+  for (int rows = 4; rows <= 14; rows += 2)
+    for (int splits = 1; splits <= 2 * c.multiprocessors; ++splits) {
+      int const all = patches(s, rows), tiles = grad_tiles(s);
+      if (splits > all || tiles * splits > 6 * c.multiprocessors) continue;
+      if (rows == 10) continue;  // nvcc 13.0 spills with it, and with no other height
+      int const per_sm = ceil_div(tiles * splits, c.multiprocessors);
+      // six warps with 24 products per pair of rows; 60 cycles for the barrier
+      double const multiply = double(per_sm) * ceil_div(all, splits) * (rows * 72 / c.mma_per_cycle + 60);
+      double const add = double(splits + 1) * tiles * 73728 * 2 / c.l2 * c.clock;
+      double const d = multiply + add + (per_sm == 1 ? 0.1 * multiply : 0);
+      grad_tile t{rows, 2};
+      int const fit = (c.shared / 2 - 1024) / t.stage_bytes();  // two blocks per multiprocessor
+      if (fit < 2) continue;
+      t.stages = fit > 4 ? 4 : fit;
+      if (d < least) least = d, best = {t, splits};
+    }
+  return best;
+}
+
+inline constexpr window_grad_tile large_window_grad{8, 2, 2, 64, 3}, small_window_grad{4, 1, 2, 64, 3};
+
+/// Splits for a window: two blocks per multiprocessor, and no block without pixels.
+constexpr int window_grad_splits(window_shape const& s, window_grad_tile const& t, chip const& c) {
+  int const tiles = (ceil_div(s.first, t.inputs()) + ceil_div(s.second, t.inputs())) * s.taps() *
+                    ceil_div(s.outputs, t.outputs());
+  int const most = ceil_div(s.height * s.width, 2 * t.pixels), wish = ceil_div(2 * c.multiprocessors, tiles);
+  return wish < 1 || most < 1 ? 1 : wish < most ? wish : most;
+}
+
+}  // namespace tune
+}  // namespace oxbow::on_cuda

@@ -1,0 +1,93 @@
+// 16 channels of a box as they lie in memory: in the arena where they can be read there, else gathered.
+#pragma once
+#include <oxbow/host/gather.hpp>
+
+namespace oxbow::on_host {
+
+/// The first pixel of a box; pixels are 16 floats apart, rows `row` floats.
+struct block_view {
+  float const* data = nullptr;
+  std::ptrdiff_t row = 0;
+};
+
+/// rows × columns tiles of one image: tile (r, c) sees size × size pixels from origin + stride · (r, c) on.
+struct tile_grid {
+  int top = 0, left = 0, rows = 0, columns = 0, stride = 0, size = 0;
+
+  box part(int first_row, int first_column, int many_rows, int many_columns) const {
+    return {{0, top + first_row * stride, left + first_column * stride},
+            {1, (many_rows - 1) * stride + size, (many_columns - 1) * stride + size}};
+  }
+  std::int64_t gathered_floats() const { return part(0, 0, rows, columns).size.volume() * layout::block; }
+};
+
+/// One block of channels of joined operands, tile by tile.
+class block_of_tiles {
+ public:
+  /// memory: gathered_floats() of the grid
+  block_of_tiles(operand const* operands, int count, int channels, int block, std::byte const* arena, float* memory)
+      : operands_{operands}, count_{count}, channels_{channels}, block_{block}, arena_{arena}, memory_{memory} {
+    int const first = block * layout::block, wanted = lanes();
+    for (int i = 0, begin = 0; i < count; begin += operands[i].count, ++i) {
+      operand const& o = operands[i];
+      if (first >= begin + o.count) continue;
+      channel_ = o.first_channel + first - begin;
+      if (first >= begin && first + wanted <= begin + o.count && channel_ % layout::block == 0 &&
+          o.channels >= layout::block)
+        whole_ = &o;
+      break;
+    }
+  }
+
+  /// Calls f(view, first row, first column, rows, columns) for parts that make up the grid: the tiles within one stored
+  /// tensor are seen in place; those around them are gathered, with what no tensor has zero or mirrored.
+  template <class F> void for_each_part(tile_grid const& g, F const& f) const {
+    int row = 0, end_row = 0, column = 0, end_column = 0;  // the tiles within
+    if (whole_ != nullptr && whole_->shift.depth == 0 && whole_->low.depth <= 0 && whole_->high.depth > 0) {
+      within(g.top + whole_->shift.height, whole_->low.height, whole_->high.height, g, g.rows, row, end_row);
+      within(g.left + whole_->shift.width, whole_->low.width, whole_->high.width, g, g.columns, column, end_column);
+    }
+    if (row >= end_row || column >= end_column) return gathered(g, 0, 0, g.rows, g.columns, f);
+    gathered(g, 0, 0, row, g.columns, f);
+    gathered(g, row, 0, end_row - row, column, f);
+    f(stored(g.part(row, column, 1, 1)), row, column, end_row - row, end_column - column);
+    gathered(g, row, end_column, end_row - row, g.columns - end_column, f);
+    gathered(g, end_row, 0, g.rows - end_row, g.columns, f);
+  }
+
+ private:
+  int lanes() const {
+    int const left = channels_ - block_ * layout::block;
+    return left < layout::block ? left : layout::block;
+  }
+  static void within(int origin, int low, int high, tile_grid const& g, int count, int& first, int& end) {
+    while (first < count && origin + first * g.stride < low) ++first;
+    end = count;
+    while (end > first && origin + (end - 1) * g.stride + g.size > high) --end;
+  }
+  block_view stored(box const& where) const {
+    operand const& o = *whole_;
+    std::int64_t const pixel =
+        o.size.index(0, where.origin.height + o.shift.height, where.origin.width + o.shift.width);
+    return {reinterpret_cast<float const*>(arena_ + o.offset) +
+                (channel_ / layout::block * o.size.volume() + pixel) * layout::block,
+            std::ptrdiff_t{o.size.width} * layout::block};
+  }
+  template <class F>
+  void gathered(tile_grid const& g, int row, int column, int rows, int columns, F const& f) const {
+    if (rows < 1 || columns < 1) return;
+    box const where = g.part(row, column, rows, columns);
+    patch p = patch::over(memory_, where, lanes());
+    p.lanes = layout::block;
+    gather(p, operands_, count_, arena_, block_ * layout::block);
+    f(block_view{memory_, std::ptrdiff_t{where.size.width} * layout::block}, row, column, rows, columns);
+  }
+
+  operand const* operands_;
+  int count_, channels_, block_, channel_ = 0;
+  std::byte const* arena_;
+  float* memory_;
+  operand const* whole_ = nullptr;  ///< the one that holds the block, as a block
+};
+
+}  // namespace oxbow::on_host

@@ -1,0 +1,223 @@
+// The gradient of 3 × 3 weights by Winograd's algorithm.
+#pragma once
+#include <cstring>
+
+#include <oxbow/host/block_view.hpp>
+#include <oxbow/host/correlate.hpp>
+#include <oxbow/host/winograd/choose.hpp>
+#include <oxbow/host/winograd/weights.hpp>
+#include <oxbow/host/winograd/transform.hpp>
+
+namespace oxbow::on_host {
+namespace detail {
+
+/// dU (input, output) += Σ over tiles V (tile, input) · D (tile, output), for Inputs × Vectors · width sums.
+template <class Arch, int Inputs, int Vectors>
+[[gnu::noinline]] void multiply_tiles(float const* v, float const* const (&d)[Vectors], int tiles, float* du,
+                                      std::ptrdiff_t input_stride) {
+  using vector = vec<Arch>;
+  constexpr int width = width_of<Arch>;
+  vector sum[Inputs][Vectors];
+#pragma GCC unroll 8
+  for (int i = 0; i < Inputs; ++i)
+#pragma GCC unroll 2
+    for (int n = 0; n < Vectors; ++n) sum[i][n] = vector::load_aligned(du + i * input_stride + n * width);
+#pragma GCC unroll 2
+  for (int t = 0; t < tiles; ++t) {
+    vector right[Vectors];
+#pragma GCC unroll 2
+    for (int n = 0; n < Vectors; ++n) right[n] = vector::load_aligned(d[n] + t * layout::block);
+#pragma GCC unroll 8
+    for (int i = 0; i < Inputs; ++i) {
+      vector const left = vector::broadcast(v[t * layout::block + i]);
+#pragma GCC unroll 2
+      for (int n = 0; n < Vectors; ++n) sum[i][n] = xsimd::fma(left, right[n], sum[i][n]);
+    }
+  }
+#pragma GCC unroll 8
+  for (int i = 0; i < Inputs; ++i)
+#pragma GCC unroll 2
+    for (int n = 0; n < Vectors; ++n) sum[i][n].store_aligned(du + i * input_stride + n * width);
+}
+
+}  // namespace detail
+
+/// dw = Gᵀ (Σ over tiles Bᵀ x B ⊙ A dy Aᵀ) G. A piece of work is some inputs × some outputs × some rows of tiles; its
+/// sums are added in an order that depends on the shape alone, so that the bits do not depend on the threads.
+///
+/// cost  the transforms of a piece are made again for each group of the other side: with groups of 64 channels less
+///       than a tenth of the products
+template <class Arch, int Tile> class winograd_correlator {
+ public:
+  static constexpr int area = winograd<Tile>::area, side = 64, side_blocks = side / layout::block;
+
+  explicit winograd_correlator(correlation const& c)
+      : c_{c},
+        inputs_{(c.columns + side - 1) / side},
+        outputs_{(c.rows + side - 1) / side},
+        rows_{(c.a_size.height + Tile - 1) / Tile},
+        columns_{(c.a_size.width + Tile - 1) / Tile} {
+    int const pieces = inputs_ * outputs_;
+    if (pieces < pieces_wanted) chunks_ = (pieces_wanted + pieces - 1) / pieces;
+    if (chunks_ > rows_) chunks_ = rows_;
+    int const parts = (columns_ + tiles_wanted - 1) / tiles_wanted;
+    strip_columns_ = (columns_ + parts - 1) / parts;
+    strip_rows_ = tiles_wanted / strip_columns_;
+    int const longest = (rows_ + chunks_ - 1) / chunks_, cuts = (longest + strip_rows_ - 1) / strip_rows_;
+    strip_rows_ = (longest + cuts - 1) / cuts;
+  }
+
+  /// Floats of memory shared by all threads, and of each thread.
+  std::int64_t shared_floats() const {
+    return chunks_ == 1 ? 0 : std::int64_t{inputs_} * outputs_ * chunks_ * piece_floats;
+  }
+  std::int64_t thread_floats() const {
+    return piece_floats + 2 * transformed_floats() + input_grid(strip_rows_, strip_columns_, 0, 0).gathered_floats();
+  }
+
+  /// gradient: (output, input, tap). Adds to it if `accumulate`.
+  template <class Scratch> void run(thread_pool& pool, std::byte const* arena, float* shared, Scratch const& scratch,
+                                    float* gradient, bool accumulate) const {
+    std::int64_t const pieces = std::int64_t{inputs_} * outputs_;
+    pool.run(pieces * chunks_, [&](int thread, std::int64_t i) {
+      float* const memory = scratch(thread);
+      float* const du = chunks_ == 1 ? memory : shared + i * piece_floats;
+      int const piece = static_cast<int>(i / chunks_);
+      chunk(piece % inputs_, piece / inputs_, static_cast<int>(i % chunks_), arena, du, memory + piece_floats);
+      if (chunks_ == 1) finish(piece % inputs_, piece / inputs_, 0, side, du, gradient, accumulate);
+    });
+    if (chunks_ == 1) return;
+    pool.run(pieces * side_blocks, [&](int, std::int64_t i) {
+      int const piece = static_cast<int>(i / side_blocks), first = static_cast<int>(i % side_blocks) * layout::block;
+      finish(piece % inputs_, piece / inputs_, first, first + layout::block, shared + piece * chunks_ * piece_floats,
+             gradient, accumulate);
+    });
+  }
+
+ private:
+  static constexpr int pieces_wanted = 16, tiles_wanted = 96;
+  static constexpr std::int64_t piece_floats = std::int64_t{area} * side * side;
+
+  std::int64_t transformed_floats() const {
+    int const tiles = strip_rows_ * strip_columns_;
+    return 2 * winograd<Tile>::size * tile_groups{tiles, side_blocks, tiles}.point_floats;
+  }
+  tile_grid input_grid(int rows, int columns, int row, int column) const {
+    return {row * Tile - c_.border.height, column * Tile - c_.border.width, rows, columns, Tile, Tile + 2};
+  }
+  static int part_of(int whole, int first) { return whole - first < side ? whole - first : side; }
+
+  void chunk(int in_group, int out_group, int number, std::byte const* arena, float* du, float* memory) const {
+    std::memset(du, 0, sizeof(float) * static_cast<std::size_t>(piece_floats));
+    int const end = static_cast<int>(std::int64_t{rows_} * (number + 1) / chunks_);
+    for (int row = static_cast<int>(std::int64_t{rows_} * number / chunks_); row < end; row += strip_rows_)
+      for (int column = 0; column < columns_; column += strip_columns_)
+        strip(end - row < strip_rows_ ? end - row : strip_rows_,
+              columns_ - column < strip_columns_ ? columns_ - column : strip_columns_, row, column, in_group * side,
+              out_group * side, arena, du, memory);
+  }
+
+  void strip(int rows, int columns, int row, int column, int first_in, int first_out, std::byte const* arena, float* du,
+             float* memory) const {
+    auto const pair = [&]<int Pair>() {
+      rows_of_pair<Pair>(rows, columns, row, column, first_in, first_out, arena, du, memory);
+    };
+    pair.template operator()<-1>();
+    pair.template operator()<0>();
+    if constexpr (Tile > 2) pair.template operator()<1>();
+    if constexpr (Tile > 4) pair.template operator()<2>();
+  }
+
+  /// Two rows of points at a time: their transforms and sums stay in a cache of 1 MB.
+  template <int Pair> void rows_of_pair(int rows, int columns, int row, int column, int first_in, int first_out,
+                                        std::byte const* arena, float* du, float* memory) const {
+    using w = winograd<Tile>;
+    int const tiles = rows * columns, inputs = part_of(c_.columns, first_in), outputs = part_of(c_.rows, first_out);
+    tile_groups const of{tiles, side_blocks, tiles};
+    float *const v = memory, *const d = v + transformed_floats(), *const gathered = d + transformed_floats();
+    tile_grid const x = input_grid(rows, columns, row, column),
+                    dy{row * Tile, column * Tile, rows, columns, Tile, Tile};
+    for (int b = 0; b < layout::blocks(inputs); ++b)
+      block_of_tiles{c_.b, c_.b_count, c_.columns, first_in / layout::block + b, arena, gathered}.for_each_part(
+          x, [&](block_view const& part, int r, int c, int many_rows, int many_columns) {
+            transform_input_rows<Arch, Tile, Pair>(
+                {part.data, part.row, many_rows, many_columns, r * columns + c, columns}, b, of, v);
+          });
+    for (int b = 0; b < layout::blocks(outputs); ++b)
+      block_of_tiles{c_.a, c_.a_count, c_.rows, first_out / layout::block + b, arena, gathered}.for_each_part(
+          dy, [&](block_view const& part, int r, int c, int many_rows, int many_columns) {
+            transform_output_grad_rows<Arch, Tile, Pair>(
+                {part.data, part.row, many_rows, many_columns, r * columns + c, columns}, b, of, d);
+          });
+    for (int p = 0; p < 2 * w::size; ++p) {
+      int const point = (p < w::size ? w::first_row(Pair) : w::second_row(Pair) - 1) * w::size + p;
+      for (int b = 0; b < layout::blocks(inputs); ++b)
+        products(v + p * of.point_floats + of.at(b, 0), d + p * of.point_floats, of, tiles, outputs,
+                 du + (std::ptrdiff_t{point} * side + b * layout::block) * side);
+    }
+  }
+
+  /// One point, one block of inputs, all outputs of the group.
+  static void products(float const* v, float const* d, tile_groups const& of, int tiles, int outputs, float* du) {
+    constexpr int width = width_of<Arch>, at_once = width >= 16 ? 8 : 4;
+    auto const at = [&](int k) { return d + of.at(k / layout::block, 0) + k % layout::block; };
+    for (int lane = 0; lane < layout::block; lane += at_once)
+      for (int k = 0; k < outputs; k += 2 * width) {
+        float* const to = du + lane * side + k;
+        if (outputs - k > width)
+          detail::multiply_tiles<Arch, at_once, 2>(v + lane, {at(k), at(k + width)}, tiles, to, side);
+        else
+          detail::multiply_tiles<Arch, at_once, 1>(v + lane, {at(k)}, tiles, to, side);
+      }
+  }
+
+  /// Inputs [first, last) of a group: adds up the chunks, and transforms back.
+  void finish(int in_group, int out_group, int first, int last, float const* du, float* gradient,
+              bool accumulate) const {
+    using vector = vec<Arch>;
+    using axis = winograd_axis<Arch, Tile>;
+    constexpr int n = winograd<Tile>::size, width = width_of<Arch>;
+    int const inputs = part_of(c_.columns, in_group * side), outputs = part_of(c_.rows, out_group * side);
+    alignas(64) float taps[layout::block * 9][width];
+    for (int k = 0; k < outputs; k += width)
+      for (int block = first; block < last && block < inputs; block += layout::block) {
+        int const count = inputs - block < layout::block ? inputs - block : layout::block;
+        for (int c = 0; c < count; ++c) {
+          vector half[3][n];
+          for (int j = 0; j < n; ++j) {
+            vector u[n], g[3];
+            for (int i = 0; i < n; ++i) {
+              float const* const at = du + (std::ptrdiff_t{i * n + j} * side + block + c) * side + k;
+              u[i] = vector::load_aligned(at);
+              for (int more = 1; more < chunks_; ++more) u[i] = u[i] + vector::load_aligned(at + more * piece_floats);
+            }
+            axis::weights_grad(u, g);
+            for (int i = 0; i < 3; ++i) half[i][j] = g[i];
+          }
+          for (int i = 0; i < 3; ++i) {
+            vector g[3];
+            axis::weights_grad(half[i], g);
+            for (int j = 0; j < 3; ++j) g[j].store_aligned(taps[c * 9 + 3 * i + j]);
+          }
+        }
+        // One output after the other: 16 inputs of it lie side by side, those of the next a power of two away.
+        float* to = gradient + (std::int64_t{out_group * side + k} * c_.columns + in_group * side + block) * 9;
+        for (int lane = 0; lane < width && k + lane < outputs; ++lane, to += std::int64_t{c_.columns} * 9)
+          for (int t = 0; t < count * 9; ++t) to[t] = accumulate ? to[t] + taps[t][lane] : taps[t][lane];
+      }
+  }
+
+  correlation c_;
+  int inputs_, outputs_, rows_, columns_;  ///< groups of channels; tiles
+  int chunks_ = 1, strip_rows_ = 1, strip_columns_ = 1;
+};
+
+/// The tile for a gradient of weights; 0 where it must be direct. Gradients take no larger tiles than 4: a sum over all
+/// tiles of numbers that large loses too much.
+constexpr int winograd_tile_of_gradient(instruction const& i, int most) {
+  bool const fits = i.kind == op_kind::convolve_grad_weight && i.window == extent{1, 3, 3} && i.stride.volume() == 1 &&
+                    i.dilation.volume() == 1 && i.in_size.depth == 1;
+  return fits ? most < 4 ? most : 4 : 0;
+}
+
+}  // namespace oxbow::on_host

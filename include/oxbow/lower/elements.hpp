@@ -1,0 +1,35 @@
+// The same graph with its activations in 16 bits: a plan of half the bytes.
+#pragma once
+#include <oxbow/lower/program.hpp>
+
+namespace oxbow {
+
+/// Activations and their gradients become `type`. What stays in single precision: what the caller writes and reads,
+/// statistics and sums over pixels, and everything that belongs to parameters.
+constexpr flat_graph store_activations(flat_graph net, element type) {
+  for (int v = 0; v < net.values.count; ++v) {
+    value& x = net.values.items[v];
+    op const& made = net.ops.items[x.producer];
+    bool const sums = made.kind == op_kind::norm_statistics || made.kind == op_kind::norm_grad_statistics ||
+                      made.kind == op_kind::loss_overlap;
+    bool const per_pixel = made.kind == op_kind::loss && made.out[1] == v;
+    if (x.type == element::f32 && !x.in_gradients && !is_source(made.kind) && !sums && !per_pixel && v != net.output)
+      x.type = type;
+  }
+  return net;
+}
+
+/// The programs of a model with its activations stored as Type. By the model's lowering and not by its graphs: nvcc
+/// 13.0 spells a reference to a graph as a pointer.
+template <class Lowered, element Type> struct programs_in {
+  static constexpr flat_graph predicting = store_activations(Lowered::predicting, Type);
+  static constexpr flat_graph learning = store_activations(Lowered::learning, Type);
+  using inference = program<predicting>;
+  using training = program<learning>;
+};
+template <class Lowered> struct programs_in<Lowered, element::f32> {
+  using inference = typename Lowered::inference;
+  using training = typename Lowered::training;
+};
+
+}  // namespace oxbow

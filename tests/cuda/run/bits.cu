@@ -1,0 +1,25 @@
+// Prints the bits that a few training steps and a prediction leave behind, for same_bits.py to compare.
+#include "training.hpp"
+
+#include <bit>
+#include <cstdio>
+
+#include <oxbow/cuda/run/network.cuh>
+using namespace oxbow;
+
+int main() {
+  int devices = 0;
+  if (cudaGetDeviceCount(&devices) != cudaSuccess || devices == 0) return 77;
+  network<testing::trained, oxbow::cuda> net{oxbow::cuda{}, seed{3}};
+  samples const data = testing::lessons();
+  auto const summary = train(net, data, testing::how_to_train(3));
+  image<float> const tile(testing::trained::tile, 1, .5f);
+  image<float> logits(testing::trained::output, 3);
+  net.infer(tile.view(), logits.view());
+  std::uint64_t hash = 14695981039346656037u;  // FNV-1a
+  auto const take = [&](auto const& all) {
+    for (float const x : all) hash = (hash ^ std::bit_cast<std::uint32_t>(x)) * 1099511628211u;
+  };
+  take(summary.losses), take(net.parameters()), take(net.gradients()), take(logits.data);
+  std::printf("%016llx\n", static_cast<unsigned long long>(hash));
+}

@@ -1,0 +1,82 @@
+// Prediction on the device: tiles equal the whole, a replayed graph equals its steps, 16 bits are near 32.
+#include <oxbow/net/named.hpp>
+#include <oxbow/predict/predict.hpp>
+
+#include "agreement.cuh"
+using namespace oxbow;
+using namespace oxbow::testing;
+
+namespace {
+
+using net_type =
+    seq<level<seq<conv<6>, relu>, seq<max_pool<2>, conv<18>, batch_norm, relu, up_conv<6>>, seq<conv<6>, relu>>,
+        conv<3, 1>>;
+using small = model<net_type, tile<20, 24>>;
+using large = model<net_type, tile<44, 48>>;
+
+image<float> noise(extent size) {
+  image<float> x(size);
+  random_stream const r{11, purpose::example_data};
+  for (std::size_t i = 0; i < x.data.size(); ++i) x.data[i] = r.uniform(i, -1, 1);
+  return x;
+}
+
+}  // namespace
+
+TEST_CASE("a tiled prediction has the bits of the whole image's") {
+  network<small, oxbow::cuda> tiled{oxbow::cuda{}, seed{3}};
+  network<large, oxbow::cuda> whole{oxbow::cuda{}, seed{4}};
+  stir(tiled);
+  std::copy(tiled.parameters().begin(), tiled.parameters().end(), whole.parameters().begin());
+  whole.parameters_changed();
+  extent const size{1, large::output.height - 3, large::output.width - 1};
+  image<float> const x = noise(size);
+  image<float> const a = predict(tiled, x), b = predict(whole, x);
+  CHECK(a.data == b.data);
+  image<float> const other = predict(tiled, noise({1, 5, 3}));
+  CHECK_FALSE(std::equal(other.data.begin(), other.data.end(), a.data.begin()));
+}
+
+TEST_CASE("a replayed graph does what its steps do, one by one") {
+  network<small, oxbow::cuda> graph{oxbow::cuda{}, seed{3}};
+  network<small, oxbow::cuda> steps{oxbow::cuda{.each_step = true}, seed{3}};
+  example<small> const e;
+  image<float> a{small::output, 3}, b{small::output, 3};
+  for (int again = 0; again < 3; ++again) {
+    graph.infer(e.tile.view(), a.view()), steps.infer(e.tile.view(), b.view());
+    CHECK(a.data == b.data);
+    random_key const key{5, static_cast<std::uint32_t>(again), 1};
+    double const one = graph.loss_and_gradients(e.tile.view(), e.labels.view(), e.weights.view(), key, again == 2);
+    double const two = steps.loss_and_gradients(e.tile.view(), e.labels.view(), e.weights.view(), key, again == 2);
+    CHECK(one == two);
+    auto const g = graph.gradients(), h = steps.gradients();
+    CHECK(std::vector<float>(g.begin(), g.end()) == std::vector<float>(h.begin(), h.end()));
+  }
+}
+
+TEST_CASE_TEMPLATE("16 bits are near the oracle, and take half the memory", Backend, cuda_f16, cuda_bf16) {
+  network<large, Backend> net{Backend{}, seed{3}};
+  network<large, oxbow::cuda> full{oxbow::cuda{}, seed{3}};
+  stir(net), stir(full);
+  example<large> e;
+  image<float> logits{large::output, 3}, exact{large::output, 3};
+  net.infer(std::as_const(e.tile).view(), logits.view());
+  full.infer(std::as_const(e.tile).view(), exact.view());
+  // Each stored value is rounded to 2^−11 (bf16: 2^−8) of itself; sums of up to 162 products of either sign make 13 of
+  // it, in each of five layers.
+  double const unit = std::is_same_v<Backend, cuda_f16> ? 0x1p-11 : 0x1p-8;
+  double const off = relative_error(logits.data, exact.data);
+  CHECK(off <= 13 * 5 * unit);
+  CHECK(off > 0x1p-18);
+  using halved = typename programs_in<typename large::lowered_, element::f16>::inference;
+  CHECK(halved::peak_bytes < .6 * large::inference::peak_bytes);
+}
+
+TEST_CASE("what does not fit says so") {
+  network<small, oxbow::cuda> net{};
+  image<float> wrong{{1, 20, 20}}, logits{small::output, 3};
+  CHECK_THROWS_WITH_AS(net.infer(std::as_const(wrong).view(), logits.view()),
+                       doctest::Contains("the tile must be 20 x 24"), std::invalid_argument);
+  CHECK_THROWS_WITH_AS((network<small, oxbow::cuda>{oxbow::cuda{.device = 7}}),
+                       doctest::Contains("there is no device 7"), std::runtime_error);
+}

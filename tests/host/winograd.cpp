@@ -1,0 +1,192 @@
+// Winograd's convolutions: their numbers, their error beside its bound, and whole layers of every size against the oracle.
+#include <oxbow/host/winograd/convolve.hpp>
+
+#include "agreement.hpp"
+#include "patches.hpp"
+
+using namespace oxbow;
+using namespace oxbow::testing;
+using on_host::native;
+using on_host::winograd;
+
+namespace {
+
+/// Aᵀ, Bᵀ and G as matrices, read off the transforms by what they make of unit vectors.
+template <int Tile> struct matrices {
+  static constexpr int n = winograd<Tile>::size;
+  using axis = on_host::winograd_axis<native, Tile>;
+  using v = on_host::vec<native>;
+  double a[Tile][n]{}, b[n][n]{}, g[n][3]{};
+
+  static double first(v const& x) {
+    alignas(64) float e[v::size];
+    x.store_aligned(e);
+    return static_cast<double>(e[0]);
+  }
+  template <int In, int Out, class F> static void columns(double (&m)[Out][In], F const& f) {
+    for (int k = 0; k < In; ++k) {
+      v in[In], out[Out];
+      for (int i = 0; i < In; ++i) in[i] = v(i == k ? 1.f : 0.f);
+      f(in, out);
+      for (int i = 0; i < Out; ++i) m[i][k] = first(out[i]);
+    }
+  }
+  matrices() {
+    columns(a, [](v const(&in)[n], v(&out)[Tile]) { axis::output(in, out); });
+    columns(b, [](v const(&in)[n], v(&out)[n]) { axis::input(in, out); });
+    columns(g, [](v const(&in)[3], v(&out)[n]) { axis::weights(in, out); });
+  }
+  static double norm(auto const& m) {  // the largest sum of a row's absolute values
+    double most = 0;
+    for (auto const& row : m) {
+      double sum = 0;
+      for (double x : row) sum += std::abs(x);
+      most = std::max(most, sum);
+    }
+    return most;
+  }
+  /// Largest Σ |Aᵀ| |Bᵀ| |G| over outputs: by how much the products can be larger than what they sum up to. The bound
+  /// below needs no more of the algorithm.
+  double growth() const {
+    double most = 0;
+    for (auto const& of_output : a) {
+      double sum = 0;
+      for (int i = 0; i < n; ++i) {
+        double in = 0, weight = 0;
+        for (double x : b[i]) in += std::abs(x);
+        for (double x : g[i]) weight += std::abs(x);
+        sum += std::abs(of_output[i]) * in * weight;
+      }
+      most = std::max(most, sum);
+    }
+    return most * most;  // two axes
+  }
+};
+
+template <int N> struct tile_of { static constexpr int value = N; };
+
+/// One layer in single precision, tile by tile, and in double, straight from the definition.
+struct errors {
+  double worst = 0, bound = 0;
+};
+template <int Tile> errors layer_errors(int channels, chance& any) {
+  using box_type = on_host::winograd_box<native, Tile>;
+  constexpr int rows = 3, columns = 5, outputs = 17;
+  extent const in{1, rows * Tile + 2, columns * Tile + 2}, out{1, rows * Tile, columns * Tile};
+  box_type const fast{out, channels, outputs};
+  using packing = on_host::winograd_weights<native, Tile>;
+  on_host::weight_use const use{outputs, channels, {1, 3, 3}};
+  std::vector<float> const w = any.numbers(outputs * channels * 9), x = any.numbers(in.height * in.width * channels);
+  auto const aligned = [](std::int64_t floats) { return on_host::memory{floats * 4 + 64, "test"}; };
+  on_host::memory const packed = aligned(packing::floats(use)), v = aligned(fast.input_floats()),
+                        m = aligned(fast.product_floats()), blocks = aligned(patch::floats(in, channels)),
+                        y = aligned(patch::floats(out, outputs)), bias = aligned(64);
+  std::fill_n(bias.floats(), 64, 0.f);
+  for (auto const* memory : {&packed, &v, &m, &y}) std::fill_n(memory->floats(), memory->bytes() / 4, poison());
+  std::fill_n(blocks.floats(), blocks.bytes() / 4, 0.f);
+  for (int k = 0; k < on_host::packed_weights<native>::panels(outputs); ++k)
+    for (int c = 0; c < channels; c += 16)
+      packing::pack(w.data(), use, k, c, std::min(c + 16, channels), nullptr, packed.floats());
+  for (int c = 0; c < channels; ++c)
+    for (int p = 0; p < in.volume(); ++p)
+      blocks.floats()[(c / 16 * in.volume() + p) * 16 + c % 16] = x[static_cast<std::size_t>(c * in.volume() + p)];
+  for (int b = 0; b < layout::blocks(channels); ++b)
+    fast.transform(b, blocks.floats() + b * in.volume() * 16, in.width * 16, 0, 0, rows, columns, v.floats());
+  patch const to = patch::over(y.floats(), {{0, 0, 0}, out}, outputs);
+  fast.template multiply<&function_of<identity>::self>(v.floats(), packed.floats(), bias.floats(), m.floats(), to);
+
+  errors e;
+  for (int k = 0; k < outputs; ++k)
+    for (int r = 0; r < out.height; ++r)
+      for (int s = 0; s < out.width; ++s) {
+        double sum = 0;
+        for (int c = 0; c < channels; ++c)
+          for (int t = 0; t < 9; ++t)
+            sum += static_cast<double>(w[static_cast<std::size_t>((k * channels + c) * 9 + t)]) *
+                   static_cast<double>(x[static_cast<std::size_t>(c * in.volume() + in.index(0, r + t / 3, s + t % 3))]);
+        double const d = std::abs(static_cast<double>(to.at(k / 16, 0, r, s)[k % 16]) - sum);
+        e.worst = d <= e.worst ? e.worst : std::isnan(d) ? 1e30 : d;
+      }
+  // |x| and |w| are at most 1. Each product Aᵀ[…] is behind at most size − 1 additions of Bᵀ and 2 of G along each of two
+  // axes, `channels` of the sum and size − 1 of Aᵀ along two axes, each rounded once, and 6 rounded coefficients.
+  double const roundings = 2 * (2 * (winograd<Tile>::size - 1) + 2) + channels + 6;
+  e.bound = roundings * rounding * matrices<Tile>{}.growth() * channels;
+  return e;
+}
+
+template <int F> using layer = seq<conv<F>, relu>;
+template <int F> using same = seq<conv<F, 3, pad::zero>, silu>;
+
+}  // namespace
+
+TEST_CASE_TEMPLATE("the transforms multiply polynomials: Aᵀ (G g ⊙ Bᵀ d) is the correlation of d with g", Tile, tile_of<2>,
+                   tile_of<4>, tile_of<6>) {
+  constexpr int tile = Tile::value, n = winograd<tile>::size;
+  matrices<tile> const m;
+  for (int output = 0; output < tile; ++output)
+    for (int tap = 0; tap < 3; ++tap)
+      for (int k = 0; k < n; ++k) {
+        double sum = 0;
+        for (int i = 0; i < n; ++i) sum += m.a[output][i] * m.g[i][tap] * m.b[i][k];
+        CHECK(sum == doctest::Approx(k == output + tap ? 1. : 0.).epsilon(1e-5).scale(1));
+      }
+}
+
+TEST_CASE_TEMPLATE("the error stays within its bound, and is of the size that docs/cpu-performance.md says", Tile, tile_of<2>,
+                   tile_of<4>, tile_of<6>) {
+  chance any{7};
+  for (int channels : {16, 17, 33, 64, 100}) {
+    errors const e = layer_errors<Tile::value>(channels, any);
+    CAPTURE(channels);
+    CAPTURE(e.worst);
+    CAPTURE(e.bound);
+    CHECK(e.worst <= e.bound);
+    // Errors of random sign add up to the root of what the bound adds up; 5 deviations for 5,000 numbers.
+    double const typical = 5 * rounding * std::sqrt(channels * matrices<Tile::value>{}.growth()) * 4;
+    CHECK(e.worst <= typical);
+    CHECK(e.worst > 0);
+  }
+}
+
+TEST_CASE("the cost model takes large tiles for large images, small ones for small, none for few channels' sake") {
+  using on_host::fastest_tile;
+  static_assert(fastest_tile({64, 64, 568, 568}, 4, false) == 4);
+  static_assert(fastest_tile({64, 64, 568, 568}, 2, false) == 2);
+  static_assert(fastest_tile({64, 64, 568, 568}, 0, false) == 0);
+  static_assert(fastest_tile({64, 64, 2, 2}, 4, false) == 2);
+  static_assert(fastest_tile({1024, 1024, 28, 28}, 4, false) == 4);
+  static_assert(fastest_tile({1, 64, 568, 568}, 4, false) == 0);
+  constexpr instruction strided{.kind = op_kind::convolve,
+                                .window = {1, 3, 3},
+                                .stride = {1, 2, 2},
+                                .in_size = {1, 64, 64},
+                                .out_size = {1, 32, 32},
+                                .in_channels = 64,
+                                .out_channels = 64};
+  static_assert(on_host::winograd_tile(strided, 4, false) == 0);
+}
+
+TEST_CASE_TEMPLATE(
+    "layers of odd sizes and channels, valid and padded, joined and pooled, agree with the oracle", Model,
+    model<seq<layer<17>, layer<33>, conv<65>, conv<2, 1>>, tile<29, 17>, channels<3>>,
+    model<seq<same<16>, same<48>, level<same<20>, seq<max_pool<2>, same<34>, up_conv<20>>, same<24>>, conv<3, 1>>,
+          tile<22, 38>>,
+    model<seq<layer<32>, residual<seq<same<32>, dropout<.3f>, conv<32, 3, pad::mirror>>>, batch_norm, conv<19>>,
+          tile<19, 23>>,
+    model<seq<same<16>, conv<16, 3, pad::zero>, conv<2, 1>>, tile<1, 5>>,
+    model<seq<layer<16>, layer<32>, conv<16>>, tile<24, 21>, fast_convolution<2>>,
+    model<seq<layer<16>, layer<32>, conv<16>>, tile<40, 27>, fast_convolution<6>>) {
+  predictions_agree<Model>();
+  gradients_agree<Model>();
+}
+
+TEST_CASE("weights that are made for each run give the bits of weights that are kept") {
+  using model_type = model<seq<layer<17>, layer<32>, conv<3, 1>>, tile<30, 26>>;
+  network<model_type, host> keeps{{.threads = 2}, seed{3}}, makes{{.threads = 1, .keep_weights = false}, seed{3}};
+  example<model_type> e;
+  image<float> a{model_type::output, 3}, b{model_type::output, 3};
+  keeps.infer(std::as_const(e.tile).view(), a.view());
+  makes.infer(std::as_const(e.tile).view(), b.view());
+  CHECK(a.data == b.data);
+  CHECK(makes.bytes() < keeps.bytes());
+}
