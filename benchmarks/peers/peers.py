@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Oxbow beside other software that runs the same networks on a CPU: times, memory, and how soon the first result is there.
+"""Oxbow beside other software that runs the same networks on a CPU: times, memory, how soon the first result is there.
 
-usage: peers.py [--build FOLDER] [--case NAME]… [--task infer|train]… [--peer NAME]… [--rounds N] [--runs N] [--record FILE]
+usage: peers.py [--build FOLDER] [--case NAME]… [--task infer|train]… [--peer NAME]… [--rounds N] [--runs N]
+                [--record FILE]
        peers.py --table FILE
 
 One round runs Oxbow and then each peer, a new process for every measurement, so that a clock that drifts meets all
@@ -124,11 +125,16 @@ class Measurer:
 
     def compile_peer(self, source, flags, environment, name):
         """A peer in C++; None, with a message, when it cannot be built."""
-        program = self.folders / name
-        try:
-            run_process(["c++", "-std=c++20", "-O3", "-march=native", str(here / source), *flags, "-o", str(program)])
-        except Unable as why:
-            return self.skip(name, f"{source} does not compile ({why})")
+        program, built_by = self.folders / name, self.folders / f"{name}.command"
+        command = ["c++", "-std=c++20", "-O3", "-march=native", str(here / source), *flags, "-o", str(program)]
+        newest = max((here / file).stat().st_mtime for file in (source, "run.hpp"))
+        current = program.exists() and program.stat().st_mtime > newest and built_by.exists()
+        if not current or built_by.read_text() != " ".join(command):
+            try:
+                run_process(command)
+            except Unable as why:
+                return self.skip(name, f"{source} does not compile ({why})")
+            built_by.write_text(" ".join(command))
         self.programs[name] = ([str(program)], environment)
 
     def find(self):
@@ -301,13 +307,13 @@ def tables(records):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
                                      usage=argparse.SUPPRESS)
-    parser.add_argument("--build", default=str(root / "build" / "bench"), help="the build folder (default: build/bench)")
+    parser.add_argument("--build", default=str(root / "build" / "bench"), help="default: build/bench")
     parser.add_argument("--case", action="append", choices=CASES, help="a network and its tile (default: all)")
     parser.add_argument("--task", action="append", choices=["infer", "train"], help="default: both")
     parser.add_argument("--peer", action="append", help="oxbow's rival: " + ", ".join([*PYTHON_PEERS, "onednn", "dlib"])
                         + ", onednn_2 … (default: all that are here)")
     parser.add_argument("--onednn", action="append", metavar="PREFIX",
-                        help="where oneDNN's include/ and lib/ are; several for several versions (default: this Python's)")
+                        help="where oneDNN's include/ and lib/ are; one for each version (default: this Python's)")
     parser.add_argument("--rounds", type=int, default=5, help="how often ours and theirs alternate (default: 5)")
     parser.add_argument("--runs", type=int, default=5, help="timed results of each process (default: 5)")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)), help="default: one for each core")
