@@ -35,7 +35,10 @@ CASES = {
     "unet_small/256": {"depth": 3, "first": 16, "same": True},
     "unet_16_wide/572": {"depth": 4, "first": 16},
 }
-PYTHON_PEERS = {"pytorch": "torch", "pytorch_compiled": "torch", "onnxruntime": "onnxruntime", "openvino": "openvino"}
+PYTHON_PEERS = {"pytorch": "torch", "pytorch_malloc": "torch", "pytorch_compiled": "torch", "onnxruntime": "onnxruntime",
+                "openvino": "openvino"}
+# PyTorch gives every large tensor back to the system and takes it anew, page by page, unless malloc keeps it.
+KEEP = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 40), "MALLOC_TOP_PAD_": str(1 << 30)}
 INFERENCE_ONLY = {"onnxruntime", "openvino"}
 AGREE = 1e-4  # of the largest logit: fast algorithms differ from direct ones by some 1e-6, a wrong network by 1
 
@@ -189,7 +192,11 @@ class Measurer:
                 "seconds": result["seconds"], "loss": result["loss"], "version": result["version"], "threads": threads}
 
     def setting(self, who):
-        return dict(word.split("=", 1) for word in self.o.environment or []) if who != "oxbow" else {}
+        """Variables of a peer's process."""
+        if who == "oxbow":
+            return {}
+        kept = KEEP if who == "pytorch_malloc" else {}
+        return kept | dict(word.split("=", 1) for word in self.o.environment or [])
 
     def agreed(self, who, case):
         """Compares one peer's logits with ours; a peer that computes something else is not measured."""

@@ -138,7 +138,7 @@ def main():
     folder, task, size, threads = o["folder"], o["task"], o["tile"], o["threads"]
     if task == "export":
         return export(folder, o["arguments"], size)
-    if o["peer"] in ("pytorch", "pytorch_compiled"):
+    if o["peer"].startswith("pytorch"):
         step, version = torch_peer(task, folder, o["arguments"], size, threads, o["peer"] == "pytorch_compiled")
     else:
         step, version = {"onnxruntime": onnxruntime_peer, "openvino": openvino_peer}[o["peer"]](folder, size, threads)

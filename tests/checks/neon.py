@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A test of host/ on 128-bit ARM vectors: compiled by the cross compiler, run by the emulator.
+"""Tests of host/ on 128-bit ARM vectors: compiled by the cross compiler, run by the emulator.
 
 usage: neon.py TOPIC…
 
@@ -24,7 +24,7 @@ def main(topics):
     with tempfile.TemporaryDirectory() as folder:
         for topic in topics:
             source, program = tests / "host" / f"{topic}.cpp", f"{folder}/{topic}"
-            # Static, so that the emulator needs no ARM libraries. No assembly is left out: what does not compile fails.
+            # Static, so that the emulator needs no ARM libraries.
             subprocess.run([COMPILER, "-std=c++20", "-O1", "-ffp-contract=fast", "-Wall", "-Wextra", "-static",
                             f"-I{tests.parent / 'include'}", str(source), str(tests / "main.cpp"), "-o", program],
                            check=True)
