@@ -35,8 +35,8 @@ CASES = {
     "unet_small/256": {"depth": 3, "first": 16, "same": True},
     "unet_16_wide/572": {"depth": 4, "first": 16},
 }
-PYTHON_PEERS = {"pytorch": "torch", "pytorch_malloc": "torch", "pytorch_compiled": "torch", "onnxruntime": "onnxruntime",
-                "openvino": "openvino"}
+PYTHON_PEERS = {"pytorch": "torch", "pytorch_malloc": "torch", "pytorch_compiled": "torch",
+                "onnxruntime": "onnxruntime", "openvino": "openvino"}
 # PyTorch gives every large tensor back to the system and takes it anew, page by page, unless malloc keeps it.
 KEEP = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 40), "MALLOC_TOP_PAD_": str(1 << 30)}
 INFERENCE_ONLY = {"onnxruntime", "openvino"}
