@@ -69,8 +69,9 @@ template <int Depth, int F, int Pad, class S> struct nested {
 };
 template <int F, int Pad, class S> struct nested<0, F, Pad, S> { using type = stage<F, Pad, S>; };
 
+template <int Depth, int F, int Pad> using features = typename nested<Depth, F, Pad, input<matrix<float>>>::type;
 template <int Depth, int F, int Pad>
-using unet = loss_multiclass_log_per_pixel<add_layer<con_<2, 1, 1, 1, 1>, typename nested<Depth, F, Pad, input<matrix<float>>>::type>>;
+using unet = loss_multiclass_log_per_pixel<add_layer<con_<2, 1, 1, 1, 1>, features<Depth, F, Pad>>>;
 
 template <class Net> void run(peers::options const& o) {
   auto const size = static_cast<std::size_t>(o.tile);
@@ -98,7 +99,8 @@ template <class Net> void run(peers::options const& o) {
   std::string const version = std::to_string(DLIB_MAJOR_VERSION) + "." + std::to_string(DLIB_MINOR_VERSION);
   if (o.task == "train") {
     tensor const& logits = net.subnet().get_output();
-    auto const label = peers::read<std::uint8_t>(o.folder + "/labels.bin", static_cast<std::size_t>(logits.nr() * logits.nc()));
+    auto const pixels = static_cast<std::size_t>(logits.nr() * logits.nc());
+    auto const label = peers::read<std::uint8_t>(o.folder + "/labels.bin", pixels);
     std::vector<matrix<std::uint16_t>> labels(1);
     labels[0].set_size(logits.nr(), logits.nc());
     std::copy(label.begin(), label.end(), labels[0].begin());

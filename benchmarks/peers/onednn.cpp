@@ -1,4 +1,4 @@
-// A U-Net out of oneDNN's primitives, version 3: every primitive chooses its layouts, convolutions take bias and ReLU in.
+// A U-Net out of oneDNN's primitives, version 3: each chooses its layouts, convolutions take in bias and ReLU.
 #include <dnnl.hpp>
 
 #include <array>
@@ -43,7 +43,7 @@ class unet {
  public:
   unet(std::string const& network, std::string const& folder, int size, bool train)
       : shape_{shape_of(network)}, train_{train}, weights_{read_all(folder + "/ordered.bin")},
-        tile_{peers::read<float>(folder + "/tile.bin", static_cast<std::size_t>(size) * static_cast<std::size_t>(size))} {
+        tile_{peers::read<float>(folder + "/tile.bin", static_cast<std::size_t>(size * size))} {
     memory const tile{{{1, 1, size, size}, f32, memory::format_tag::nchw}, engine_, tile_.data()};
     value* const last = conv(level(add({tile, {}}), 1), 2, 1, false);
     if (next_ != weights_.size()) throw std::runtime_error("ordered.bin has more weights than the network");
@@ -154,7 +154,10 @@ class unet {
     memory const from = in_layout(x->data, how.src_desc(), forward_);
     value* const y = add({memory{how.dst_desc(), engine_}, {}});
     forward_.push_back({convolution_forward(how),
-                        {{DNNL_ARG_SRC, from}, {DNNL_ARG_WEIGHTS, weight}, {DNNL_ARG_BIAS, bias}, {DNNL_ARG_DST, y->data}}});
+                        {{DNNL_ARG_SRC, from},
+                         {DNNL_ARG_WEIGHTS, weight},
+                         {DNNL_ARG_BIAS, bias},
+                         {DNNL_ARG_DST, y->data}}});
     if (train_) later_.push_back([=, this] {
       if (relu) through_relu(y);
       convolution_backward_weights::primitive_desc const for_weights{
@@ -189,7 +192,9 @@ class unet {
     eltwise_backward::primitive_desc const how{
         engine_, algorithm::eltwise_relu_use_dst_for_bwd, d, d, y->data.get_desc(), 0.f, 0.f, hint};
     backward_.push_back({eltwise_backward(how),
-                         {{DNNL_ARG_DST, y->data}, {DNNL_ARG_DIFF_DST, y->gradient}, {DNNL_ARG_DIFF_SRC, y->gradient}}});
+                         {{DNNL_ARG_DST, y->data},
+                          {DNNL_ARG_DIFF_DST, y->gradient},
+                          {DNNL_ARG_DIFF_SRC, y->gradient}}});
   }
 
   value* up_conv(value* x, int channels) {
@@ -206,11 +211,15 @@ class unet {
     memory const from = in_layout(x->data, how.src_desc(), forward_);
     value* const y = add({memory{how.dst_desc(), engine_}, {}});
     forward_.push_back({deconvolution_forward(how),
-                        {{DNNL_ARG_SRC, from}, {DNNL_ARG_WEIGHTS, weight}, {DNNL_ARG_BIAS, bias}, {DNNL_ARG_DST, y->data}}});
+                        {{DNNL_ARG_SRC, from},
+                         {DNNL_ARG_WEIGHTS, weight},
+                         {DNNL_ARG_BIAS, bias},
+                         {DNNL_ARG_DST, y->data}}});
     if (train_) later_.push_back([=, this] {
       deconvolution_backward_weights::primitive_desc const for_weights{engine_, kind, source, w,    b,
                                                                        target,  strides, pads, pads, how};
-      deconvolution_backward_data::primitive_desc const for_data{engine_, kind, source, w, target, strides, pads, pads, how};
+      deconvolution_backward_data::primitive_desc const for_data{engine_, kind,    source, w,   target,
+                                                                 strides, pads,    pads,   how};
       memory const dw{for_weights.diff_weights_desc(), engine_}, db{for_weights.diff_bias_desc(), engine_};
       backward_.push_back({deconvolution_backward_weights(for_weights),
                            {{DNNL_ARG_SRC, in_layout(from, for_weights.src_desc(), backward_)},
@@ -232,8 +241,9 @@ class unet {
     auto const s = x->data.get_desc().get_dims();
     memory::desc const target{{1, s[1], s[2] / 2, s[3] / 2}, f32, any};
     dims const two{2, 2}, none{0, 0};
-    pooling_forward::primitive_desc const how{engine_, train_ ? prop_kind::forward_training : prop_kind::forward_inference,
-                                              algorithm::pooling_max, x->data.get_desc(), target, two, two, none, none, none};
+    auto const use = train_ ? prop_kind::forward_training : prop_kind::forward_inference;
+    pooling_forward::primitive_desc const how{
+        engine_, use, algorithm::pooling_max, x->data.get_desc(), target, two, two, none, none, none};
     value* const y = add({memory{how.dst_desc(), engine_}, {}});
     arguments a{{DNNL_ARG_SRC, x->data}, {DNNL_ARG_DST, y->data}};
     memory workspace;
@@ -266,7 +276,9 @@ class unet {
     concat::primitive_desc const how{engine_, 1, {cropped.get_desc(), up->data.get_desc()}};
     value* const y = add({memory{how.dst_desc(), engine_}, {}});
     forward_.push_back({concat(how),
-                        {{DNNL_ARG_MULTIPLE_SRC, cropped}, {DNNL_ARG_MULTIPLE_SRC + 1, up->data}, {DNNL_ARG_DST, y->data}}});
+                        {{DNNL_ARG_MULTIPLE_SRC, cropped},
+                         {DNNL_ARG_MULTIPLE_SRC + 1, up->data},
+                         {DNNL_ARG_DST, y->data}}});
     if (train_) later_.push_back([=, this] {
       memory const dy = in_layout(y->gradient, y->data.get_desc(), backward_);
       up->gradient = memory{up->data.get_desc(), engine_};
@@ -330,7 +342,8 @@ int main(int count, char** words) {
   return peers::guarded([&] {
     peers::options const o{count, words};
     auto const* const v = dnnl_version();
-    std::string const version = std::to_string(v->major) + "." + std::to_string(v->minor) + "." + std::to_string(v->patch);
+    std::string version = std::to_string(v->major);
+    for (int part : {v->minor, v->patch}) version += "." + std::to_string(part);
     unet net{o.network, o.folder, o.tile, o.task == "train"};
     peers::measure(o.runs, version, [&] {
       if (o.task == "train") return net.step();

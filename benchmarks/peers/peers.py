@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Oxbow beside other software that runs the same networks on a CPU: times, memory, and how soon the first result is there.
+"""Oxbow beside other software that runs the same networks on a CPU: times, memory, how soon the first result is there.
 
-usage: peers.py [--build FOLDER] [--case NAME]… [--task infer|train]… [--peer NAME]… [--rounds N] [--runs N] [--record FILE]
+usage: peers.py [--build FOLDER] [--case NAME]… [--task infer|train]… [--peer NAME]… [--rounds N] [--runs N]
+                [--record FILE]
        peers.py --table FILE
 
 One round runs Oxbow and then each peer, a new process for every measurement, so that a clock that drifts meets all
@@ -14,7 +15,6 @@ The tables are printed at the end. With --record, results are added to FILE as l
 all of FILE: so one may measure a part at a time.
 """
 import argparse
-import datetime
 import json
 import os
 import pathlib
@@ -125,11 +125,16 @@ class Measurer:
 
     def compile_peer(self, source, flags, environment, name):
         """A peer in C++; None, with a message, when it cannot be built."""
-        program = self.folders / name
-        try:
-            run_process(["c++", "-std=c++20", "-O3", "-march=native", str(here / source), *flags, "-o", str(program)])
-        except Unable as why:
-            return self.skip(name, f"{source} does not compile ({why})")
+        program, built_by = self.folders / name, self.folders / f"{name}.command"
+        command = ["c++", "-std=c++20", "-O3", "-march=native", str(here / source), *flags, "-o", str(program)]
+        newest = max((here / file).stat().st_mtime for file in (source, "run.hpp"))
+        current = program.exists() and program.stat().st_mtime > newest and built_by.exists()
+        if not current or built_by.read_text() != " ".join(command):
+            try:
+                run_process(command)
+            except Unable as why:
+                return self.skip(name, f"{source} does not compile ({why})")
+            built_by.write_text(" ".join(command))
         self.programs[name] = ([str(program)], environment)
 
     def find(self):
@@ -229,14 +234,15 @@ def measure_all(o):
                     able.append(who)
                 except Unable as why:
                     m.skip(f"{who} {case} {task}", why)
-            for number in range(o.rounds):
+            for _ in range(o.rounds):
+                beside = time.time()  # names the round
                 for who in ["oxbow", *able]:
                     try:
                         record = m.measure(who, case, task)
                     except Unable as why:
                         m.skip(f"{who} {case} {task}", why)
                         continue
-                    record["at"] = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+                    record["round"] = beside
                     records.append(record)
                     print(f"{case} {task} {who}: {statistics.median(record['seconds']):.4f} s, "
                           f"{record['mbytes']:.0f} MB, first result after {record['latency']:.2f} s", file=sys.stderr)
@@ -274,7 +280,6 @@ def tables(records):
                   "|---|---|---|---|---|---|---|---|"]
         cases = [c for c in CASES if any(case == c for case, _ in rows)]
         for case in cases:
-            ours = rows.get((case, "oxbow"))
             for who in sorted({w for c, w in rows if c == case}, key=lambda w: (w != "oxbow", w)):
                 mine = rows[case, who]
                 seconds = [s for r in mine for s in r["seconds"]]
@@ -282,10 +287,13 @@ def tables(records):
                 peak = statistics.median(r["mbytes"] for r in mine)
                 name = f"{who} {mine[-1]['version'].split('-')[0]}".strip()
                 cells = [f"`{case}`", name, spread(seconds)]
+                # Against what of ours ran in the same rounds.
+                rounds = {r["round"]: r for r in mine}
+                ours = [r for r in rows.get((case, "oxbow"), []) if r["round"] in rounds]
                 if ours and who != "oxbow":
                     our_median = statistics.median(s for r in ours for s in r["seconds"])
-                    # A round of theirs against the round of ours that ran beside it.
-                    ratios = [statistics.median(t["seconds"]) / statistics.median(u["seconds"]) for t, u in zip(mine, ours)]
+                    ratios = [statistics.median(rounds[r["round"]]["seconds"]) / statistics.median(r["seconds"])
+                              for r in ours]
                     our_peak = statistics.median(r["mbytes"] for r in ours)
                     cells += [f"{median / our_median:.2f}", f"{min(ratios):.2f}–{max(ratios):.2f}", f"{peak:.0f}",
                               f"{peak / our_peak:.2f}"]
@@ -299,13 +307,13 @@ def tables(records):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
                                      usage=argparse.SUPPRESS)
-    parser.add_argument("--build", default=str(root / "build" / "bench"), help="the build folder (default: build/bench)")
+    parser.add_argument("--build", default=str(root / "build" / "bench"), help="default: build/bench")
     parser.add_argument("--case", action="append", choices=CASES, help="a network and its tile (default: all)")
     parser.add_argument("--task", action="append", choices=["infer", "train"], help="default: both")
     parser.add_argument("--peer", action="append", help="oxbow's rival: " + ", ".join([*PYTHON_PEERS, "onednn", "dlib"])
                         + ", onednn_2 … (default: all that are here)")
     parser.add_argument("--onednn", action="append", metavar="PREFIX",
-                        help="where oneDNN's include/ and lib/ are; several for several versions (default: this Python's)")
+                        help="where oneDNN's include/ and lib/ are; one for each version (default: this Python's)")
     parser.add_argument("--rounds", type=int, default=5, help="how often ours and theirs alternate (default: 5)")
     parser.add_argument("--runs", type=int, default=5, help="timed results of each process (default: 5)")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)), help="default: one for each core")

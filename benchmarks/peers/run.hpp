@@ -64,7 +64,9 @@ template <class T> void write(std::string const& path, std::span<T const> data) 
 }
 
 /// Seconds of the clock that Python's time.monotonic() reads, too.
-inline double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+inline double now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
 
 /// Calls f once, which makes the first result, and then `runs` times; prints when the first result was there, how long
 /// each of the others took, and what the first returned, the loss of a training step.
