@@ -33,7 +33,8 @@ result collect(Args a, cuda::grad_sums (*sums_of)(decltype(a.shape) const&, floa
   if (add) {
     std::vector<float> const one(weights, 1.f);
     must(cudaMemcpy(weight.data, one.data(), weights * 4, cudaMemcpyHostToDevice), "cudaMemcpy");
-    must(cudaMemcpy(bias.data, one.data(), static_cast<std::size_t>(bias_count) * 4, cudaMemcpyHostToDevice), "cudaMemcpy");
+    must(cudaMemcpy(bias.data, one.data(), static_cast<std::size_t>(bias_count) * 4, cudaMemcpyHostToDevice),
+         "cudaMemcpy");
   }
   launch<cuda::add_grad_sums>({a.sums, weight.data, bias_parts ? bias.data : nullptr, a.splits, bias_parts,
                                first_padded, a.shape.first, a.shape.second, outputs, bias_count, in_stride, out_stride,
@@ -75,8 +76,8 @@ template <grad_tile Tile, class T> void check(conv_shape const& s, int splits, b
   if (s.edge == beyond::mirror) x = mirrored(x, s.pad), at.border = {0, 0, 0};
   using kernel = cuda::conv_3x3_grad_weight<Tile, T>;
   auto const w = ops::convolve_grad_weight(dy, x, at);
-  auto const got = collect<kernel>(typename kernel::args{s, d_first.source(), d_second.source(), d_dy.view(), {}, splits},
-                                   kernel::sums_of, splits * s.chunks(), s.first_chunks() * 32, s.outputs, s.outputs,
+  typename kernel::args const a{s, d_first.source(), d_second.source(), d_dy.view(), {}, splits};
+  auto const got = collect<kernel>(a, kernel::sums_of, splits * s.chunks(), s.first_chunks() * 32, s.outputs, s.outputs,
                                    9, 9l * x.channels, w.data.size(), add);
   double const pixels = static_cast<double>(out.volume());
   compare(got.weight, w.data, ops::convolve_grad_weight(magnitudes(dy), magnitudes(x), at).data, pixels, add);
