@@ -5,6 +5,7 @@
 #include <chrono>
 
 #include <oxbow/host/network.hpp>
+#include <oxbow/train/update.hpp>
 
 namespace oxbow::bench {
 
@@ -72,10 +73,19 @@ template <class Model> void infer(benchmark::State& state) {
   state.counters["peak_mbytes"] = static_cast<double>(s.net.bytes()) / 1e6;
 }
 
-template <class Model> void train(benchmark::State& state) {
+/// A whole step: loss and gradients of `Batch` tiles, then the update of every parameter by momentum, after which the
+/// weights are packed anew.
+template <class Model, int Batch = 1> void train(benchmark::State& state) {
   subject<Model> s;
-  measure(state, Model::training::steps.multiply_adds(), s.net.threads(),
-          [&] { s.net.loss_and_gradients(std::as_const(s.tile).view(), std::as_const(s.labels).view(), {}, {}, false); });
+  std::vector<std::vector<float>> velocity{std::vector<float>(static_cast<std::size_t>(s.net.trainable_count()))};
+  auto const rule = sgd{.rate = 1e-5f, .momentum = 0.99f}.at(0, 1);
+  auto const for_each = [&](std::int64_t count, auto&& f) { s.net.for_each(count, f); };
+  measure(state, Batch * Model::training::steps.multiply_adds(), s.net.threads(), [&] {
+    for (int i = 0; i < Batch; ++i)
+      s.net.loss_and_gradients(std::as_const(s.tile).view(), std::as_const(s.labels).view(), {}, {}, i > 0);
+    update_parameters<1>(rule, 1.f / Batch, s.net.parameters().first(velocity[0].size()),
+                         s.net.gradients().first(velocity[0].size()), velocity, for_each);
+  });
   state.counters["peak_mbytes"] = static_cast<double>(s.net.bytes()) / 1e6;
 }
 

@@ -174,8 +174,10 @@ void run(settings const& s) {
 
   std::vector<epoch> epochs;
   std::int64_t step = 0;
-  std::FILE* const log = std::fopen((s.out / "scores.csv").c_str(), "a");
+  std::FILE* const log = std::fopen((s.out / "scores.csv").c_str(), s.resume ? "a" : "w");
   if (!log) throw std::runtime_error((s.out / "scores.csv").string() + " cannot be opened for writing.");
+  if (std::ftell(log) == 0)
+    std::fprintf(log, "step,v_rand,v_info,rand_error,warping_error,pixel_error,iou,dice\n");
   auto const score = [&] {
     look();
     auto const seen = see(eye, unseen.images, "none");
@@ -186,6 +188,7 @@ void run(settings const& s) {
     std::fflush(log);
     std::printf("step %lld: V_Rand %.4f, V_Info %.4f, warping error %.6f, pixel error %.4f\n",
                 static_cast<long long>(step), best.v_rand, best.v_info, best.warping_error, best.pixel_error);
+    std::fflush(stdout);  // whoever watches a file of a long run sees it at once
     return best.v_rand;
   };
 

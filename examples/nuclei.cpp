@@ -102,6 +102,7 @@ void run(settings const& s) {
     for (field const& f : unseen) sum.add(f.objects, find(eye, f.grey, plain).objects);
     steps.push_back(static_cast<double>(step)), segs.push_back(sum.seg()), dets.push_back(sum.det());
     std::printf("step %lld: SEG %.4f, DET %.4f\n", static_cast<long long>(step), sum.seg(), sum.det());
+    std::fflush(stdout);  // whoever watches a file of a long run sees it at once
     return sum.seg();
   };
   auto const rigid = rotate{} | mirror{} | scale{};

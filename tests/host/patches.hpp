@@ -16,7 +16,6 @@
 
 namespace oxbow::testing {
 
-using on_host::box;
 using on_host::patch;
 using floats = ops::tensor<float>;
 using doubles = ops::tensor<double>;

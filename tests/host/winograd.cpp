@@ -132,7 +132,7 @@ TEST_CASE_TEMPLATE("the transforms multiply polynomials: Aᵀ (G g ⊙ Bᵀ d) i
       }
 }
 
-TEST_CASE_TEMPLATE("the error stays within its bound, and is of the size that docs/numerics.md says", Tile, tile_of<2>,
+TEST_CASE_TEMPLATE("the error stays within its bound, and is of the size that docs/cpu-performance.md says", Tile, tile_of<2>,
                    tile_of<4>, tile_of<6>) {
   chance any{7};
   for (int channels : {16, 17, 33, 64, 100}) {

@@ -89,8 +89,12 @@ void check_laws(flat_graph const& forward, std::vector<int> const& choices) {
   subject const s{forward};
   // What is left out for inference, dropout and statistics, is what does nothing when nobody trains.
   CHECK(same_bits(truth{for_inference(forward), s, false}.output, truth{forward, s, false}.output));
-  for (bool const training : {false, true}) {
-    auto const net = std::make_unique<flat_graph>(training ? differentiate(forward) : for_inference(forward));
+  // Predicting, and learning by a loss of pixels and by one that needs sums over the tile first.
+  for (loss_function const* const minimised :
+       {static_cast<loss_function const*>(nullptr), &loss_of<cross_entropy>::self, &loss_of<dice_and_cross_entropy>::self}) {
+    bool const training = minimised != nullptr;
+    CAPTURE(training && minimised->regional());
+    auto const net = std::make_unique<flat_graph>(training ? differentiate(forward, *minimised) : for_inference(forward));
     REQUIRE_FALSE(net->overflows());
     truth const t{*net, s, training};
     for (int const bits : choices) {

@@ -150,7 +150,8 @@ template <class Tile> struct tile_has_two_or_three_sizes {
 template <class Option> struct option_is_known {
   static_assert(never<Option>,
                 "model: behind the tile come channels<N>, classes<N>, inference_memory<N>, training_memory<N>, "
-                "minimise<loss> and fast_convolution<0, 2, 4 or 6>, and nothing else.");
+                "minimise<loss> and fast_convolution<0, 2, 4 or 6>, and nothing else. A loss has a value and a "
+                "derivative, for float and double.");
 };
 template <class Output, class Classes> struct output_has_a_channel_per_class {
   static_assert(never<Output, Classes>,

@@ -24,10 +24,11 @@ struct tap_offsets {
 namespace detail {
 
 /// Sums for Pixels neighbouring outputs × Vectors · width channels, over `channels` inputs and all taps.
-/// x: the first pixel's first tap; pixel: floats between inputs of neighbouring outputs. The weights are
-/// read once, in order. Every loop over the sums is unrolled, zeroing and storing included, else they spill.
-template <class Arch, int Pixels, int Vectors>
-[[gnu::noinline]] void multiply(float const* x, std::ptrdiff_t pixel, std::ptrdiff_t block_stride, int channels,
+/// x: the first pixel's first tap; pixel: floats between inputs of neighbouring outputs, or Pixel where that is not 0:
+/// a constant saves an address per pixel. The weights are read once, in order. Every loop over the sums is unrolled,
+/// zeroing and storing included, else they spill.
+template <class Arch, int Pixels, int Vectors, int Pixel>
+[[gnu::noinline]] void multiply(float const* x, std::ptrdiff_t any_pixel, std::ptrdiff_t block_stride, int channels,
                                 tap_offsets const& taps, float const* w, float* const (&y)[Vectors],
                                 std::ptrdiff_t y_pixel, float const* bias) {
   using v = vec<Arch>;
@@ -39,21 +40,29 @@ template <class Arch, int Pixels, int Vectors>
     for (int n = 0; n < Vectors; ++n)
       sum[p][n] = bias ? v::load_unaligned(bias + n * width) : v::load_unaligned(y[n] + p * y_pixel);
   std::ptrdiff_t const* const offsets = taps.floats.data();
+  std::ptrdiff_t const pixel = Pixel != 0 ? Pixel : any_pixel;
   for (int first = 0; first < channels; first += layout::block, x += block_stride) {
     int const count = channels - first < layout::block ? channels - first : layout::block;
     for (int t = 0; t < taps.count; ++t) {
-      float const* at = x + offsets[t];
-      for (int c = 0; c < count; ++c, ++at, w += panel) {
+      float const* const at = x + offsets[t];
+      auto const step = [&](int c) __attribute__((always_inline)) {
         v weight[Vectors];
 #pragma GCC unroll 2
-        for (int n = 0; n < Vectors; ++n) weight[n] = v::load_unaligned(w + n * width);
+        for (int n = 0; n < Vectors; ++n) weight[n] = v::load_unaligned(w + c * panel + n * width);
 #pragma GCC unroll 16
         for (int p = 0; p < Pixels; ++p) {
-          v const input = v::broadcast(at[p * pixel]);
+          v const input = v::broadcast(at[p * pixel + c]);
 #pragma GCC unroll 2
           for (int n = 0; n < Vectors; ++n) sum[p][n] = xsimd::fma(input, weight[n], sum[p][n]);
         }
+      };
+      if (Pixel != 0 && count == layout::block) {
+#pragma GCC unroll 4
+        for (int c = 0; c < layout::block; ++c) step(c);
+      } else {
+        for (int c = 0; c < count; ++c) step(c);
       }
+      w += count * panel;
     }
   }
 #pragma GCC unroll 16
@@ -63,17 +72,17 @@ template <class Arch, int Pixels, int Vectors>
 }
 
 /// One row of `count` outputs, in groups of as many as fit the registers.
-template <class Arch, int Vectors, int Pixels = micro_tile_of<Arch>().pixels>
+template <class Arch, int Vectors, int Pixel, int Pixels = micro_tile_of<Arch>().pixels>
 void multiply_row(float const* x, std::ptrdiff_t pixel, std::ptrdiff_t block_stride, int channels,
                   tap_offsets const& taps, float const* w, float* (&y)[Vectors], std::ptrdiff_t y_pixel, int count,
                   float const* bias) {
   for (; count >= Pixels; count -= Pixels, x += Pixels * pixel) {
-    multiply<Arch, Pixels, Vectors>(x, pixel, block_stride, channels, taps, w, y, y_pixel, bias);
+    multiply<Arch, Pixels, Vectors, Pixel>(x, pixel, block_stride, channels, taps, w, y, y_pixel, bias);
     for (float*& p : y) p += Pixels * y_pixel;
   }
   if constexpr (Pixels > 1)
     if (count > 0)
-      multiply_row<Arch, Vectors,
+      multiply_row<Arch, Vectors, Pixel,
                    (Pixels > 8   ? 8
                     : Pixels > 4 ? 4
                     : Pixels > 2 ? 2
@@ -118,12 +127,16 @@ template <class Arch> void convolve(patch const& x, patch const& y, output_grid 
               scratch[i * panel + c] = y.at(0, yz, yy, grid.first.width + i * grid.step.width)[k + c];
         }
         float* single[1] = {out[0]};
-        if (one)
-          detail::multiply_row<Arch, 1>(in, pixel, x.block_stride, x.channels, taps, w, single, y_pixel,
-                                        grid.count.width, b);
-        else
-          detail::multiply_row<Arch, vectors>(in, pixel, x.block_stride, x.channels, taps, w, out, y_pixel,
-                                              grid.count.width, b);
+        auto const row = [&]<int Pixel>() {
+          if (one)
+            detail::multiply_row<Arch, 1, Pixel>(in, pixel, x.block_stride, x.channels, taps, w, single, y_pixel,
+                                                 grid.count.width, b);
+          else
+            detail::multiply_row<Arch, vectors, Pixel>(in, pixel, x.block_stride, x.channels, taps, w, out, y_pixel,
+                                                       grid.count.width, b);
+        };
+        if (pixel == layout::block) row.template operator()<layout::block>();
+        else row.template operator()<0>();
         if (!whole)
           for (int i = 0; i < grid.count.width; ++i)
             for (int c = 0; c < y.channels - k && c < panel; ++c)

@@ -6,6 +6,7 @@
 #include <oxbow/host/gather.hpp>
 #include <oxbow/host/loss.hpp>
 #include <oxbow/host/normalisation.hpp>
+#include <oxbow/host/patch_moves.hpp>
 #include <oxbow/host/pooling.hpp>
 #include <oxbow/host/step_context.hpp>
 #include <oxbow/host/upsampling.hpp>
@@ -76,11 +77,7 @@ template <form Form, class Arch, int Most> class tile_program {
     int const m = at(i).in[k].made;
     if (m == none || !(read_after(m, i) || (alias_of_[m] != none && read_after(alias_of_[m], i)))) return x;
     patch const copy = take(x.where, channels);
-    if (!measuring())
-      for (int b = 0; b < x.blocks(); ++b)
-        for (std::int64_t p = 0; p < x.where.size.volume(); ++p)
-          for (int c = 0; c < x.channels_in(b); ++c)
-            copy.data[b * copy.block_stride + p * copy.lanes + c] = x.data[b * x.block_stride + p * x.lanes + c];
+    if (!measuring()) on_host::copy(x, copy);
     return copy;
   }
   /// Does an op after i read what m made, or a part of it?
@@ -122,7 +119,7 @@ template <form Form, class Arch, int Most> class tile_program {
     instruction const& o = at(I);
     patch y = take(box_[I], o.out_channels);
     if (!measuring()) {
-            int const count = o.in[0].count + (o.kind == op_kind::join ? o.in[1].count : 0);
+      int const count = o.in[0].count + (o.kind == op_kind::join ? o.in[1].count : 0);
       std::vector<operand> seen(s_.operands + o.in[0].first, s_.operands + o.in[0].first + count);
       for (operand& from : seen) from.mirrored = from.mirrored || o.kind == op_kind::mirror;
       int const sign = o.kind == op_kind::crop ? 1 : o.kind == op_kind::pad_zero || o.kind == op_kind::mirror ? -1 : 0;
@@ -148,13 +145,7 @@ template <form Form, class Arch, int Most> class tile_program {
     if (first % layout::block == 0 && (count % layout::block == 0 || first + count == whole.channels))
       return part(i, whole.slice(first, count));
     patch const y = take(whole.where, count);
-    if (!measuring())
-      for (int c = 0; c < count; ++c) {
-        float const* const from =
-            whole.data + (first + c) / layout::block * whole.block_stride + (first + c) % layout::block;
-        float* const to = y.data + c / layout::block * y.block_stride + c % layout::block;
-        for (std::int64_t p = 0; p < whole.where.size.volume(); ++p) to[p * y.lanes] = from[p * whole.lanes];
-      }
+    if (!measuring()) copy_channels(whole, first, y);
     finish(i, y);
   }
 
@@ -242,10 +233,6 @@ template <form Form, class Arch, int Most> class tile_program {
 
   float const* weights(int i) const { return c_->packed + s_.weights[i]; }
   float const* bias(int i) const { return c_->packed + s_.biases[i]; }
-  static void zero(patch const& p) {
-    for (int b = 0; b < p.blocks(); ++b)
-      std::memset(p.data + b * p.block_stride, 0, sizeof(float) * static_cast<std::size_t>(p.block_floats()));
-  }
 
   /// Some channels of a convolution's input over a box; spread apart for the gradient of a stride.
   patch spread_input(int i, convolution const& c, box where, int first, int count) {
@@ -259,16 +246,8 @@ template <form Form, class Arch, int Most> class tile_program {
     box const small = before_spread(where, c.spread);
     patch const dense = take(small, count);
     if (measuring()) return x;
-    zero(x);
     gather(dense, s_.operands + from.first, from.count, c_->arena, first);
-    for (int b = 0; b < x.blocks(); ++b)
-      for (int z = 0; z < small.size.depth; ++z)
-        for (int y = 0; y < small.size.height; ++y)
-          for (int w = 0; w < small.size.width; ++w)
-            std::memcpy(x.at(b, (small.origin.depth + z) * c.spread.depth - where.origin.depth,
-                             (small.origin.height + y) * c.spread.height - where.origin.height,
-                             (small.origin.width + w) * c.spread.width - where.origin.width),
-                        dense.at(b, z, y, w), sizeof(float) * static_cast<std::size_t>(x.channels_in(b)));
+    spread(dense, x, c.spread);
     return x;
   }
 
@@ -348,17 +327,6 @@ template <form Form, class Arch, int Most> class tile_program {
   /// A tensor of one pixel: its channels lie side by side.
   float const* stored_floats(source const& from) const {
     return reinterpret_cast<float const*>(c_->arena + s_.operands[from.first].offset);
-  }
-
-  static void zero_beyond(patch const& p, extent size) {
-    box const within = intersection(p.where, {{0, 0, 0}, size});
-    if (within == p.where) return;
-    for (int b = 0; b < p.blocks(); ++b)
-      for (int z = 0; z < p.where.size.depth; ++z)
-        for (int y = 0; y < p.where.size.height; ++y)
-          for (int x = 0; x < p.where.size.width; ++x)
-            if (!size.contains(p.where.origin.depth + z, p.where.origin.height + y, p.where.origin.width + x))
-              std::memset(p.at(b, z, y, x), 0, sizeof(float) * static_cast<std::size_t>(p.lanes));
   }
 
   template <int I> void loss_op() {

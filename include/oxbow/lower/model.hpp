@@ -17,7 +17,7 @@ template <int Count> struct channels {};                       ///< of the image
 template <int Count> struct classes {};                        ///< of the labels: the output must have as many channels
 template <std::int64_t Bytes> struct inference_memory {};      ///< a plan that needs more does not compile
 template <std::int64_t Bytes> struct training_memory {};       ///< cheap activations are computed again to fit
-template <any_loss Loss> struct minimise {};                 ///< what training minimises; else cross_entropy
+template <class Loss> struct minimise {};                     ///< what training minimises, any_loss; else cross_entropy
 /// The largest tile of Winograd's fast convolutions on a CPU: 0 (none), 2, 4 or 6. Larger ones multiply less and lose
 /// more to rounding: about 1, 2 and 10 times what a sum in single precision loses. No other back end looks at it.
 template <int Tile> struct fast_convolution {};
@@ -35,7 +35,7 @@ template <int N> constexpr void read(channels<N>, option_values& o) { o.channels
 template <int N> constexpr void read(classes<N>, option_values& o) { o.classes = N, o.any_classes = false; }
 template <std::int64_t N> constexpr void read(inference_memory<N>, option_values& o) { o.inference_memory = N; }
 template <std::int64_t N> constexpr void read(training_memory<N>, option_values& o) { o.training_memory = N; }
-template <class L> constexpr void read(minimise<L>, option_values& o) { o.loss = &loss_of<L>::self; }
+template <any_loss L> constexpr void read(minimise<L>, option_values& o) { o.loss = &loss_of<L>::self; }
 template <int N> requires (N == 0 || N == 2 || N == 4 || N == 6)
 constexpr void read(fast_convolution<N>, option_values& o) { o.fast_convolution = N; }
 

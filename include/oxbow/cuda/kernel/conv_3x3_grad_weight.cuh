@@ -2,6 +2,7 @@
 #pragma once
 #include <oxbow/cuda/arch/copy_async.cuh>
 #include <oxbow/cuda/arch/matrix.cuh>
+#include <oxbow/cuda/arch/thread.cuh>
 #include <oxbow/cuda/kernel/grad_sums.cuh>
 #include <oxbow/cuda/tile/layout.cuh>
 #include <oxbow/cuda/tune/grad_tile.hpp>
@@ -50,7 +51,7 @@ template <grad_tile Tile, class T> struct conv_3x3_grad_weight {
   };
   __device__ static void load(std::uint32_t stage, args const& a, job const& j, int patch) {
     int const row = patch / j.patches_x, y0 = row * Tile.rows, x0 = (patch - row * j.patches_x) * 8;
-    int const thread = threadIdx.x;
+    int const thread = ptx::thread_index();
 #pragma unroll
     for (int round = 0; round < x_rounds; ++round) {
       int const i = round * threads + thread, p = i / 32 * 8 + i % 8, piece = i / 8 % 4;
@@ -153,7 +154,7 @@ template <grad_tile Tile, class T> struct conv_3x3_grad_weight {
                                                      lane / 16 * g_plane + half * 4 * g_plane);
     accumulators acc = {};
     bias_accumulators bias = {};
-#pragma unroll
+#pragma unroll 1
     for (int i = 0; i < Tile.stages - 1; ++i) {
       if (from + i < to) load(smem + i * stage_bytes, a, j, from + i);
       ptx::commit_copies();

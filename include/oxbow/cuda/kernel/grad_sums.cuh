@@ -10,8 +10,8 @@
 
 namespace oxbow::on_cuda {
 
-/// Partial sums: (split, tap, input, output), with inputs and outputs rounded up to whole tiles, and those of the bias:
-/// (part, channel). A quad of lanes stores the 32 bytes of a sector.
+/// Partial sums: (split, tap, input, output), with inputs and outputs rounded up to whole tiles (of at least 8 and 32),
+/// and those of the bias: (part, channel). A quad of lanes stores the 32 bytes of a sector.
 struct grad_sums {
   float* weight;
   float* bias;         ///< may be null
@@ -64,24 +64,33 @@ struct add_grad_sums {
     int const tile = blockIdx.x, all = (a.sums.inputs + inputs - 1) / inputs * tiles_k;
     if (tile >= all) return add_bias_sums(a, s, (tile - all) * outputs);
     int const c0 = tile / tiles_k * inputs, k0 = tile % tiles_k * outputs, taps = a.sums.taps;
-    for (int i = warp; i < inputs * taps; i += threads / 32) {
+    // eight lanes read the 32 outputs of one entry
+    std::int64_t const next = a.sums.split_floats() / 4;
+    int const k = lane % 8 * 4;
+    for (int i = warp * 4 + lane / 8; i < inputs * taps; i += threads / 8) {
       int const c = i / taps, tap = i - c * taps;
-      float const* from = a.sums.weight + (static_cast<std::int64_t>(tap) * a.sums.inputs + c0 + c) * a.sums.outputs +
-                          k0 + lane;
-      float sum = 0;
-      if (c0 + c < a.sums.inputs && k0 + lane < a.sums.outputs)
+      auto const* from = reinterpret_cast<float4 const*>(
+          a.sums.weight + (static_cast<std::int64_t>(tap * a.sums.inputs + c0 + c) * a.sums.outputs + k0 + k));
+      float4 sum = *from;
 #pragma unroll 4
-        for (int split = 0; split < a.splits; ++split) sum += from[split * a.sums.split_floats()];
-      s.sum[lane][i] = sum;
+      for (int split = 1; split < a.splits; ++split) {
+        from += next;
+        float4 const v = *from;
+        sum.x += v.x, sum.y += v.y, sum.z += v.z, sum.w += v.w;
+      }
+      s.sum[k][i] = sum.x, s.sum[k + 1][i] = sum.y, s.sum[k + 2][i] = sum.z, s.sum[k + 3][i] = sum.w;
     }
     __syncthreads();
-    for (int i = threadIdx.x; i < outputs * inputs * taps; i += threads) {
-      int const k = i / (inputs * taps), rest = i - k * inputs * taps, place = c0 + rest / taps;
+    // a warp writes the entries of one output after the other, 32 neighbours at a time
+    for (int entry = lane; entry < inputs * taps; entry += 32) {
+      int const place = c0 + entry / taps;
       int const c = place < a.first_padded ? place : place - a.first_padded + a.first;
-      bool const real = place < a.first_padded ? place < a.first : c < a.first + a.second;
-      if (!real || k0 + k >= a.outputs_real) continue;
-      float& to = a.weight[(k0 + k) * a.out_stride + c * a.in_stride + rest % taps];
-      to = (a.add ? to : 0.f) + s.sum[k][rest];
+      if (place < a.first_padded ? place >= a.first : c >= a.first + a.second) continue;
+      float* const to = a.weight + k0 * a.out_stride + c * a.in_stride + entry % taps;
+      for (int k = warp; k < outputs && k0 + k < a.outputs_real; k += threads / 32) {
+        float& w = to[k * a.out_stride];
+        w = (a.add ? w : 0.f) + s.sum[k][entry];
+      }
     }
   }
 

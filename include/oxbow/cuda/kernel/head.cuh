@@ -3,6 +3,8 @@
 #include <cstdint>
 
 #include <oxbow/core/image.hpp>
+#include <oxbow/cuda/arch/copy_async.cuh>
+#include <oxbow/cuda/arch/vector_access.cuh>
 #include <oxbow/cuda/kernel/finish.cuh>
 
 namespace oxbow::on_cuda {
@@ -24,9 +26,12 @@ template <class Kernel, activation F, int Classes> struct head_tile {
   static constexpr int warps = Kernel::threads / 32, m_tiles = Kernel::m_tiles;
   static constexpr int sums = Classes * width + Classes + 1;   // gradients of weights and biases, loss
   static_assert(width == Kernel::n_tiles * 8, "head: a warp must own all channels of its pixels. Pick a tile with "
-                                              "whole_outputs.");
+                                              "tile_need::whole_outputs.");
   struct scratch {
-    float map_bias[width], weight[Classes][width], bias[Classes];
+    alignas(16) float map_bias[width];
+    alignas(16) float weight[Classes][width];
+    float bias[Classes];
+    float slope[warps][m_tiles][2][Classes][8];  // of the loss for each logit; pixels last
     float sum[warps][sums];
   };
   static_assert(sizeof(scratch) <= sizeof(Kernel::storage::chunk), "head: too many classes for this tile.");
@@ -49,6 +54,18 @@ template <class Kernel, activation F, int Classes> struct head_tile {
   __device__ int x(int m) const { return x0 + m / pairs * 8; }
   __device__ int channel(int group) const { return group * 32 + lane % 4 * 8; }
 
+  /// Eight numbers, read where it says so: ordinary loads are merged over all pixels, and then there are too few
+  /// registers.
+  __device__ static void eight(octet& v, float const* at) {
+    std::uint32_t r[4];
+#pragma unroll
+    for (int half = 0; half < 2; ++half) {
+      ptx::load_shared(r, ptx::shared_address(at + 4 * half));
+#pragma unroll
+      for (int i = 0; i < 4; ++i) v[4 * half + i] = __uint_as_float(r[i]);
+    }
+  }
+
   /// acc: sums → sums with bias, which the activation takes.
   __device__ void logits(typename Kernel::accumulators& acc, int m, float (&z)[2][Classes]) const {
 #pragma unroll
@@ -56,19 +73,24 @@ template <class Kernel, activation F, int Classes> struct head_tile {
 #pragma unroll
       for (int j = 0; j < Classes; ++j) z[row][j] = 0;
 #pragma unroll
-    for (int group = 0; group < groups; ++group)
+    for (int group = 0; group < groups; ++group) {
+      octet b;
+      eight(b, s.map_bias + channel(group));
 #pragma unroll
-      for (int i = 0; i < 8; ++i) {
-        int const k = channel(group) + i;
+      for (int i = 0; i < 8; ++i)
 #pragma unroll
-        for (int row = 0; row < 2; ++row) {
-          float& v = acc[m][group * 4 + i / 2][2 * row + i % 2];
-          v += s.map_bias[k];
-          float const f = F::value(v);
+        for (int row = 0; row < 2; ++row) acc[m][group * 4 + i / 2][2 * row + i % 2] += b[i];
 #pragma unroll
-          for (int j = 0; j < Classes; ++j) z[row][j] += f * s.weight[j][k];
-        }
+      for (int j = 0; j < Classes; ++j) {
+        octet w;
+        eight(w, s.weight[j] + channel(group));
+#pragma unroll
+        for (int i = 0; i < 8; ++i)
+#pragma unroll
+          for (int row = 0; row < 2; ++row)
+            z[row][j] += F::value(acc[m][group * 4 + i / 2][2 * row + i % 2]) * w[i];
       }
+    }
 #pragma unroll
     for (int row = 0; row < 2; ++row)
 #pragma unroll
@@ -101,9 +123,15 @@ template <activation F, int Classes> struct head_logits {
 #pragma unroll
       for (int row = 0; row < 2; ++row)
 #pragma unroll
-        for (int j = 0; j < Classes; ++j)  // the lanes of a quad take turns
-          if (t.lane % 4 == j % 4 && t.y(m, row) < height && t.x(m) < width)
-            to[(static_cast<std::int64_t>(t.y(m, row)) * width + t.x(m)) * Classes + j] = z[row][j];
+        for (int first = 0; first < Classes; first += 4) {  // each lane of a quad has one of four neighbours
+          int const j = first + t.lane % 4;
+          float mine = z[row][first];
+#pragma unroll
+          for (int i = 1; i < 4; ++i)
+            if (first + i < Classes && t.lane % 4 == i) mine = z[row][first + i];
+          if (j < Classes && t.y(m, row) < height && t.x(m) < width)
+            to[(static_cast<std::int64_t>(t.y(m, row)) * width + t.x(m)) * Classes + j] = mine;
+        }
     }
     __syncthreads();
   }
@@ -133,7 +161,7 @@ template <class T, activation F, int Classes> struct head_loss {
                        typename Kernel::storage& memory) const {
     using parts = detail::head_tile<Kernel, F, Classes>;
     parts const t{memory, layers, at};
-    float slope[Kernel::m_tiles][2][Classes], loss = 0;
+    float loss = 0;
     float const n = *share, factor = *scale;
 #pragma unroll
     for (int m = 0; m < Kernel::m_tiles; ++m) {
@@ -146,16 +174,21 @@ template <class T, activation F, int Classes> struct head_loss {
         std::int64_t const pixel = inside ? static_cast<std::int64_t>(y) * width + x : 0;
         int const label = inside ? labels[pixel] : ignored;
         float const weight = label == ignored ? 0.f : pixel_weights[pixel] * n;
-        float const here = softmax(z[row], label, weight, slope[m][row]);
+        float slope[Classes];
+        float const here = softmax(z[row], label, weight, slope);
+        if (t.lane % 4 != 0) continue;
 #pragma unroll
-        for (int j = 0; j < Classes; ++j) slope[m][row][j] *= factor;
-        if (t.lane % 4 != 0 || !inside) continue;
+        for (int j = 0; j < Classes; ++j) t.s.slope[t.warp][m][row][j][t.lane / 4] = slope[j] * factor;
+        if (!inside) continue;
         loss += here;
         if (pixel_loss) pixel_loss[pixel] = here;
       }
     }
-    give_back<Kernel>(acc, t, slope);
-    leave_sums<Kernel>(acc, t, slope, loss, number);
+    // the slopes wait in shared memory: with the sums they are more than the registers hold
+    __syncwarp();
+    give_back<Kernel>(acc, t);
+    __syncwarp();
+    leave_sums<Kernel>(acc, t, loss, number);
   }
 
   /// The loss of a pixel, and its slope for each logit.
@@ -175,8 +208,7 @@ template <class T, activation F, int Classes> struct head_loss {
   }
 
   template <class Kernel, class Parts>
-  __device__ void give_back(typename Kernel::accumulators const& acc, Parts const& t,
-                            float const (&slope)[Kernel::m_tiles][2][Classes]) const {
+  __device__ void give_back(typename Kernel::accumulators const& acc, Parts const& t) const {
 #pragma unroll
     for (int group = 0; group < Parts::groups; ++group) {
       int const k = t.channel(group);
@@ -184,15 +216,19 @@ template <class T, activation F, int Classes> struct head_loss {
       for (int m = 0; m < Kernel::m_tiles; ++m)
 #pragma unroll
         for (int row = 0; row < 2; ++row) {
-          octet g;
+          octet g = {};
+#pragma unroll
+          for (int j = 0; j < Classes; ++j) {
+            octet w;
+            Parts::eight(w, t.s.weight[j] + k);
+#pragma unroll
+            for (int i = 0; i < 8; ++i) g[i] += t.s.slope[t.warp][m][row][j][t.lane / 4] * w[i];
+          }
 #pragma unroll
           for (int i = 0; i < 8; ++i) {
             float const v = acc[m][group * 4 + i / 2][2 * row + i % 2];
-            float sum = 0;
-#pragma unroll
-            for (int j = 0; j < Classes; ++j) sum += slope[m][row][j] * t.s.weight[j][k + i];
-            if constexpr (requires { F::derivative(at_output{0}); }) g[i] = sum * F::derivative(at_output{F::value(v)});
-            else g[i] = sum * F::derivative(at_input{v});
+            if constexpr (requires { F::derivative(at_output{0}); }) g[i] *= F::derivative(at_output{F::value(v)});
+            else g[i] *= F::derivative(at_input{v});
           }
           if (t.y(m, row) < height && t.x(m) < width && k < channels)
             store_octet(gradient.at(t.y(m, row), t.x(m), k), g);
@@ -201,8 +237,8 @@ template <class T, activation F, int Classes> struct head_loss {
   }
 
   template <class Kernel, class Parts>
-  __device__ void leave_sums(typename Kernel::accumulators const& acc, Parts const& t,
-                             float const (&slope)[Kernel::m_tiles][2][Classes], float loss, int number) const {
+  __device__ void leave_sums(typename Kernel::accumulators const& acc, Parts const& t, float loss,
+                             int number) const {
     float* const mine = t.s.sum[t.warp];
 #pragma unroll
     for (int j = 0; j < Classes; ++j) {
@@ -214,10 +250,10 @@ template <class T, activation F, int Classes> struct head_loss {
         for (int m = 0; m < Kernel::m_tiles; ++m)
 #pragma unroll
           for (int row = 0; row < 2; ++row) {
-            if (group == 0) of_bias += slope[m][row][j];
+            float const slope = t.s.slope[t.warp][m][row][j][t.lane / 4];
+            if (group == 0) of_bias += slope;
 #pragma unroll
-            for (int i = 0; i < 8; ++i)
-              dw[i] += slope[m][row][j] * F::value(acc[m][group * 4 + i / 2][2 * row + i % 2]);
+            for (int i = 0; i < 8; ++i) dw[i] += slope * F::value(acc[m][group * 4 + i / 2][2 * row + i % 2]);
           }
 #pragma unroll
         for (int i = 0; i < 8; ++i) {
@@ -225,7 +261,7 @@ template <class T, activation F, int Classes> struct head_loss {
           if (t.lane < 4) mine[j * Parts::width + t.channel(group) + i] = sum;
         }
       }
-      of_bias = over_pixels(of_bias);  // every lane of a quad has the same slopes
+      of_bias = over_pixels(of_bias);  // every lane of a quad reads the same slopes
       if (t.lane == 0) mine[Classes * Parts::width + j] = of_bias;
     }
     loss = over_pixels(loss);

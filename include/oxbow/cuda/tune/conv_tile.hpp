@@ -1,5 +1,7 @@
 // Shapes and tiles of 3×3 convolutions, and the tile for a shape: a pure function of the shape and the chip.
 #pragma once
+#include <initializer_list>
+
 #include <oxbow/cuda/tune/chip.hpp>
 
 namespace oxbow::on_cuda {
@@ -111,9 +113,17 @@ constexpr bool is_sound(conv_shape const& s, conv_tile const& t, chip const& c) 
   return split == 0 || split * s.chunks() >= t.grid;
 }
 
-/// Every tile of 4, 6 or 8 warps that is sound; the cheapest wins. `may_share`: tiles may be shared between blocks;
-/// `whole_outputs`: a block owns all output channels of its pixels, in one warp's reach (for a head).
-constexpr conv_tile pick(conv_shape const& s, chip const& c, bool may_share = true, bool whole_outputs = false) {
+/// What a sink asks of the tile.
+enum class tile_need {
+  nothing,
+  whole_outputs,   ///< a warp owns all output channels of its pixels: logits
+  whole_and_room,  ///< and registers are left for more than the sums: a loss
+};
+
+/// Every tile of 4, 6 or 8 warps that is sound; the cheapest wins. Where a sink needs all channels, no tile is shared.
+constexpr conv_tile pick(conv_shape const& s, chip const& c, tile_need need = tile_need::nothing) {
+  bool const whole_outputs = need != tile_need::nothing, may_share = !whole_outputs;
+  int const room = need == tile_need::whole_and_room ? 120 : 156;  // for sums and fragments of pixels
   conv_tile best{};
   double least = 1e30;
   auto const consider = [&](conv_tile t) {
@@ -121,32 +131,35 @@ constexpr conv_tile pick(conv_shape const& s, chip const& c, bool may_share = tr
     double const d = cost_of(s, t, c).total;
     if (d < least) least = d, best = t;
   };
-  for (int warps = 4; warps <= 8; warps += 2)
-    for (int rows = 4; rows <= 16; rows += 2)
-      for (int octets = 1; octets <= 2; ++octets)
-        for (int n = 4; n <= 8; n += 4)
-          for (int k = 1; k <= 4; k *= 2)
-            for (int y = 1; y * k <= warps; ++y) {
-              int const sums = rows / 2 * octets * n * 4, fragments = octets * (rows / 2 + 1) * 4;
-              if (warps % (k * y) || sums + fragments > 156 || sums < 48) continue;
-              conv_tile t{rows, octets, y, warps / (k * y), k, n, 3};
-              if (whole_outputs && (k > 1 || octets > 1 || t.outputs() < s.outputs)) continue;
-              if (t.outputs() >= 2 * s.outputs && t.outputs() > 32) continue;
-              if (t.height() > s.height + 6 && t.height() > 8) continue;
-              if (t.width() > s.width + 8 && t.width() > 8) continue;
-              if (t.resident(c) < 2) t.stages = 2;
-              int const resident = t.resident(c);
-              t.blocks_per_sm = resident > 3 ? 3 : resident;
-              t.outputs_first = 9l * s.outputs < long(s.height + 2) * (s.width + 2);
-              consider(t);
-              if (!may_share) continue;
-              int const tiles = t.tiles(s);
-              t.grid = t.blocks_per_sm * c.multiprocessors, consider(t);
-              if (warps == 8) t.grid = c.multiprocessors, consider(t);
-              for (int parts = 4; parts >= 2; parts -= 2)
-                if (s.chunks() % parts == 0 && parts * tiles <= 4 * c.multiprocessors)
-                  t.grid = parts * tiles, consider(t);
-            }
+  // images smaller than any tile are a last resort
+  for (bool last_resort : {false, true}) {
+    if (best.warps_k > 0) break;
+    for (int warps = 4; warps <= 8; warps += 2)
+      for (int rows = 4; rows <= 16; rows += 2)
+        for (int octets = 1; octets <= 2; ++octets)
+          for (int n = 4; n <= 8; n += 4)
+            for (int k = 1; k <= 4; k *= 2)
+              for (int y = 1; y * k <= warps; ++y) {
+                int const sums = rows / 2 * octets * n * 4, fragments = octets * (rows / 2 + 1) * 4;
+                if (warps % (k * y) || sums + fragments > room || sums < 48) continue;
+                conv_tile t{rows, octets, y, warps / (k * y), k, n, 3};
+                if (whole_outputs && (k > 1 || octets > 1 || t.outputs() < s.outputs)) continue;
+                bool const vast = t.outputs() >= 2 * s.outputs || t.height() > s.height + 6 || t.width() > s.width + 8;
+                if (vast && !last_resort) continue;
+                if (t.resident(c) < 2) t.stages = 2;
+                int const resident = t.resident(c);
+                t.blocks_per_sm = resident > 3 ? 3 : resident;
+                t.outputs_first = 9l * s.outputs < long(s.height + 2) * (s.width + 2);
+                consider(t);
+                if (!may_share) continue;
+                int const tiles = t.tiles(s);
+                t.grid = t.blocks_per_sm * c.multiprocessors, consider(t);
+                if (warps == 8) t.grid = c.multiprocessors, consider(t);
+                for (int parts = 4; parts >= 2; parts -= 2)
+                  if (s.chunks() % parts == 0 && parts * tiles <= 4 * c.multiprocessors)
+                    t.grid = parts * tiles, consider(t);
+              }
+  }
   return best;
 }
 

@@ -50,8 +50,9 @@ constexpr grad_choice pick_grad(conv_shape const& s, chip const& c) {
     for (int splits = 1; splits <= 2 * c.multiprocessors; ++splits) {
       int const all = patches(s, rows), tiles = grad_tiles(s);
       if (splits > all || tiles * splits > 6 * c.multiprocessors) continue;
+      if (rows == 10) continue;  // nvcc 13.0 spills with it, and with no other height
       int const per_sm = ceil_div(tiles * splits, c.multiprocessors);
-      // 432 products per 6 rows of pixels pairs; 60 cycles for the barrier
+      // six warps with 24 products per pair of rows; 60 cycles for the barrier
       double const multiply = double(per_sm) * ceil_div(all, splits) * (rows * 72 / c.mma_per_cycle + 60);
       double const add = double(splits + 1) * tiles * 73728 * 2 / c.l2 * c.clock;
       double const d = multiply + add + (per_sm == 1 ? 0.1 * multiply : 0);

@@ -10,7 +10,7 @@ namespace oxbow::on_host {
 /// F(Tile × Tile) on rows × columns tiles of one box.
 ///
 /// memory  the box's transformed inputs, and the products of one panel of outputs
-/// error   docs/numerics.md
+/// error   docs/cpu-performance.md
 template <class Arch, int Tile> class winograd_box {
  public:
   static constexpr int area = winograd<Tile>::area, panel = packed_weights<Arch>::panel;

@@ -99,8 +99,8 @@ template <class Arch, int Tile> class winograd_correlator {
   static constexpr std::int64_t piece_floats = std::int64_t{area} * side * side;
 
   std::int64_t transformed_floats() const {
-    return 2 * winograd<Tile>::size *
-           tile_groups{strip_rows_ * strip_columns_, side_blocks, strip_rows_ * strip_columns_}.point_floats;
+    int const tiles = strip_rows_ * strip_columns_;
+    return 2 * winograd<Tile>::size * tile_groups{tiles, side_blocks, tiles}.point_floats;
   }
   tile_grid input_grid(int rows, int columns, int row, int column) const {
     return {row * Tile - c_.border.height, column * Tile - c_.border.width, rows, columns, Tile, Tile + 2};
@@ -178,28 +178,32 @@ template <class Arch, int Tile> class winograd_correlator {
     using axis = winograd_axis<Arch, Tile>;
     constexpr int n = winograd<Tile>::size, width = width_of<Arch>;
     int const inputs = part_of(c_.columns, in_group * side), outputs = part_of(c_.rows, out_group * side);
+    alignas(64) float taps[layout::block * 9][width];
     for (int k = 0; k < outputs; k += width)
-      for (int c = first; c < last && c < inputs; ++c) {
-        vector half[3][n];
-        for (int j = 0; j < n; ++j) {
-          vector u[n], g[3];
-          for (int i = 0; i < n; ++i) {
-            float const* const at = du + (std::ptrdiff_t{i * n + j} * side + c) * side + k;
-            u[i] = vector::load_aligned(at);
-            for (int more = 1; more < chunks_; ++more) u[i] = u[i] + vector::load_aligned(at + more * piece_floats);
+      for (int block = first; block < last && block < inputs; block += layout::block) {
+        int const count = inputs - block < layout::block ? inputs - block : layout::block;
+        for (int c = 0; c < count; ++c) {
+          vector half[3][n];
+          for (int j = 0; j < n; ++j) {
+            vector u[n], g[3];
+            for (int i = 0; i < n; ++i) {
+              float const* const at = du + (std::ptrdiff_t{i * n + j} * side + block + c) * side + k;
+              u[i] = vector::load_aligned(at);
+              for (int more = 1; more < chunks_; ++more) u[i] = u[i] + vector::load_aligned(at + more * piece_floats);
+            }
+            axis::weights_grad(u, g);
+            for (int i = 0; i < 3; ++i) half[i][j] = g[i];
           }
-          axis::weights_grad(u, g);
-          for (int i = 0; i < 3; ++i) half[i][j] = g[i];
+          for (int i = 0; i < 3; ++i) {
+            vector g[3];
+            axis::weights_grad(half[i], g);
+            for (int j = 0; j < 3; ++j) g[j].store_aligned(taps[c * 9 + 3 * i + j]);
+          }
         }
-        alignas(64) float taps[9][width];
-        for (int i = 0; i < 3; ++i) {
-          vector g[3];
-          axis::weights_grad(half[i], g);
-          for (int j = 0; j < 3; ++j) g[j].store_aligned(taps[3 * i + j]);
-        }
-        float* to = gradient + (std::int64_t{out_group * side + k} * c_.columns + in_group * side + c) * 9;
+        // One output after the other: 16 inputs of it lie side by side, those of the next a power of two away.
+        float* to = gradient + (std::int64_t{out_group * side + k} * c_.columns + in_group * side + block) * 9;
         for (int lane = 0; lane < width && k + lane < outputs; ++lane, to += std::int64_t{c_.columns} * 9)
-          for (int t = 0; t < 9; ++t) to[t] = accumulate ? to[t] + taps[t][lane] : taps[t][lane];
+          for (int t = 0; t < count * 9; ++t) to[t] = accumulate ? to[t] + taps[t][lane] : taps[t][lane];
       }
   }
 

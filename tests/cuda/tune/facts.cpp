@@ -1,0 +1,107 @@
+// The rules that choose tiles: sound for every shape, and what they are to be for the network of the paper. No GPU.
+#include <initializer_list>
+
+#include <doctest/doctest.h>
+
+#include <oxbow/cuda/tile/packing.hpp>
+#include <oxbow/cuda/tune/conv_tile.hpp>
+#include <oxbow/cuda/tune/grad_tile.hpp>
+#include <oxbow/cuda/tune/window_tile.hpp>
+using namespace oxbow::on_cuda;
+
+namespace {
+
+// The seventeen 3×3 convolutions above the first of the network of the paper, 572 → 388.
+constexpr conv_shape paper[] = {
+    {568, 568, 64, 0, 64},     {282, 282, 64, 0, 128},    {280, 280, 128, 0, 128},   {138, 138, 128, 0, 256},
+    {136, 136, 256, 0, 256},   {66, 66, 256, 0, 512},     {64, 64, 512, 0, 512},     {30, 30, 512, 0, 1024},
+    {28, 28, 1024, 0, 1024},   {54, 54, 512, 512, 512},   {52, 52, 512, 0, 512},     {102, 102, 256, 256, 256},
+    {100, 100, 256, 0, 256},   {198, 198, 128, 128, 128}, {196, 196, 128, 0, 128},   {390, 390, 64, 64, 64},
+    {388, 388, 64, 0, 64}};
+constexpr conv_shape backward(conv_shape const& s) {
+  return {s.height + 2, s.width + 2, s.outputs, 0, s.first + s.second, 2, beyond::zeros};
+}
+
+/// Microseconds at the tensor cores' full rate.
+constexpr double floor_of(conv_shape const& s, chip const& c) {
+  return 9. * (s.first + s.second) * s.outputs * s.height * s.width / 2048 / c.mma_per_cycle / c.clock /
+         c.multiprocessors * 1e6;
+}
+
+// A function of its arguments alone, in a constant expression.
+static_assert(tune::pick(paper[0], sm80::limits) == conv_tile{8, 1, 1, 4, 1, 8, 3, 0, true, 2});
+// What an architecture does not say it has from its parent.
+static_assert(sm100::limits.clock == sm90::limits.clock && sm90::limits.clock != sm80::limits.clock);
+// The halves of a packed octet of a warp: see packing.hpp.
+static_assert(pack_forward(64, 32, 64, 0, 64, 3, 3).element(0) == 0);
+static_assert(pack_forward(64, 32, 64, 0, 64, 3, 3).element(1) == 9);          // the next input channel
+static_assert(pack_forward(64, 32, 64, 0, 64, 3, 3).element(4) == 2 * 64 * 9); // the next n-tile: output 2
+static_assert(pack_grad(64, 32, 64, 0, 64, 3, 3).element(0) == 8);             // the window is turned
+static_assert(pack_forward(32, 32, 3, 0, 3, 3, 3).element(8 * 2) == -1);       // input channel 4 of 3
+
+void check_sound(conv_shape const& s, chip const& c, tune::tile_need need) {
+  conv_tile const t = tune::pick(s, c, need);
+  REQUIRE(t.threads() > 0);
+  CHECK(tune::is_sound(s, t, c));
+  CHECK(t.shared_bytes() <= 99 * 1024);  // of a block that is not alone
+  if (need == tune::tile_need::nothing) return;
+  CHECK(t.warps_k == 1);
+  CHECK(t.outputs() >= s.outputs);
+  CHECK(t.grid == 0);
+}
+
+}  // namespace
+
+TEST_CASE("the tiles of the paper's network waste little, by counts") {
+  for (chip const& c : {sm80::limits, sm90::limits})
+    for (bool back : {false, true}) {
+      double bound = 0, least = 0;
+      for (conv_shape const& forward : paper) {
+        conv_shape const s = back ? backward(forward) : forward;
+        conv_tile const t = tune::pick(s, c);
+        REQUIRE(tune::is_sound(s, t, c));
+        auto const cost = tune::cost_of(s, t, c);
+        bound += cost.tensor, least += floor_of(s, c);
+        // with mma.sync an H100 comes nearer to the limits of its shared memory
+        CHECK(cost.shared <= cost.tensor * (c.multiprocessors == 108 ? 0.85 : 1.));
+        CHECK(cost.l2 <= cost.tensor * 0.9);
+      }
+      CHECK(bound < 1.15 * least);
+    }
+}
+
+TEST_CASE("every shape has a tile, however small or odd") {
+  for (int size : {1, 2, 3, 5, 8, 17, 100})
+    for (int inputs : {1, 3, 32, 40, 200})
+      for (int outputs : {1, 8, 24, 33, 64, 96, 1000}) {
+        INFO(size, ": ", inputs, " to ", outputs);
+        check_sound({size, size + 1, inputs, 0, outputs}, sm80::limits, tune::tile_need::nothing);
+        check_sound({size, size + 1, inputs, inputs, outputs, 1, beyond::zeros}, sm90::limits, tune::tile_need::nothing);
+        if (outputs > 64) continue;
+        check_sound({size, size + 1, inputs, 0, outputs}, sm80::limits, tune::tile_need::whole_outputs);
+        check_sound({size, size + 1, inputs, 0, outputs}, sm80::limits, tune::tile_need::whole_and_room);
+      }
+}
+
+TEST_CASE("weight gradients have as many blocks as the chip holds, and no block without pixels") {
+  for (chip const& c : {sm80::limits, sm90::limits})
+    for (conv_shape const& s : paper) {
+      auto const g = tune::pick_grad(s, c);
+      CHECK(g.splits >= 1);
+      CHECK(g.splits <= tune::patches(s, g.tile.rows));
+      CHECK(tune::grad_tiles(s) * g.splits >= 0.95 * c.multiprocessors);
+      CHECK(2 * (g.tile.stages * g.tile.stage_bytes() + 1024) <= c.shared);
+      CHECK(g.tile.stages >= 2);
+    }
+  for (int size : {1, 3, 9})
+    CHECK(tune::pick_grad({size, size, 8, 0, 8}, sm80::limits).splits <= tune::ceil_div(size, 4) * tune::ceil_div(size, 8));
+}
+
+TEST_CASE("up-convolutions get the tile with the fewest rounds") {
+  constexpr window_shape up{.height = 28, .width = 28, .first = 1024, .second = 0, .outputs = 512, .phases_y = 2,
+                            .phases_x = 2};
+  window_tile const t = tune::pick(up, sm80::limits);
+  CHECK(t.chunk == 64);
+  CHECK(tune::blocks(up, t) <= 2 * 108);
+  CHECK(tune::window_grad_splits(up, tune::large_window_grad, sm80::limits) >= 1);
+}
