@@ -49,10 +49,12 @@ def bound(kernel, chip):
 
 
 def resident(kernel, chip):
-    """Blocks that a multiprocessor holds at once."""
+    """Blocks that a multiprocessor holds at once; "?" where the report does not know the registers."""
     _, _, _, _, _, shared, registers = chip
     threads = math.prod(kernel["block"])
     by_shared = shared // (kernel["static_shared"] + kernel["dynamic_shared"] + 1024)
+    if not kernel["ptxas_registers"]:
+        return "?"
     by_registers = registers // (math.ceil(kernel["ptxas_registers"] / 8) * 8 * threads)
     return min(by_shared, by_registers, 2048 // threads, 32)
 
@@ -61,7 +63,7 @@ def sector_efficiency(kernel):
     """Bytes asked for over those of the sectors touched, of loads or of stores, whichever is less; above 100 % where
     lanes share."""
     both = [kernel["global_load"], kernel["global_store"]]
-    return min(100 * x["requested_bytes"] / (32 * x["sectors"]) for x in both if x["sectors"])
+    return min((100 * x["requested_bytes"] / (32 * x["sectors"]) for x in both if x["sectors"]), default=100)
 
 
 def label(kernel, report):
@@ -70,7 +72,8 @@ def label(kernel, report):
     inner = re.search(r"enter<(?:\w+::)*(\w+)", name)
     shape = re.search(r"conv_shape\{(\d+), (\d+), (\d+), (\d+), (\d+), (\d+)", name)
     if not shape:
-        return inner[1] if inner else name[:40], report
+        what = ", data gradient" if inner and inner[1] == "conv_window" and "apply_grad" in name else ""
+        return (inner[1] if inner else name[:40]) + what, report
     height, width, first, second, outputs, pad = map(int, shape.groups())
     what = "data gradient, dx " if pad == 2 else ""
     return inner[1], f"{what}{height} × {width}, {first + second} → {outputs}"
