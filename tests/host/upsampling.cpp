@@ -23,7 +23,7 @@ void check_part(chance& any, floats const& x, doubles const& y, doubles const& t
   owned_patch to{any.part(y.size), y.channels, any.below(2) == 0};
   box const b = needed(to.p.where, context);
   INFO(describe(y.size, to.p.where, y.channels), " from a box of ", size_text(b.size));
-  REQUIRE(on_host::intersection(b, {{0, 0, 0}, x.size}) == b);
+  REQUIRE(intersection(b, {{0, 0, 0}, x.size}) == b);
   owned_patch from{b, x.channels, any.below(2) == 0};
   run(from.show(x).p, to.p, context);
   // The weight of a term is a product of three floats, each rounded once: 5 roundings; then one for the term and one

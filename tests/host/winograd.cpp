@@ -75,7 +75,7 @@ template <int Tile> errors layer_errors(int channels, chance& any) {
   extent const in{1, rows * Tile + 2, columns * Tile + 2}, out{1, rows * Tile, columns * Tile};
   box_type const fast{out, channels, outputs};
   using packing = on_host::winograd_weights<native, Tile>;
-  on_host::weight_use const use{outputs, channels, {1, 3, 3}};
+  weight_use const use{outputs, channels, {1, 3, 3}};
   std::vector<float> const w = any.numbers(outputs * channels * 9), x = any.numbers(in.height * in.width * channels);
   auto const aligned = [](std::int64_t floats) { return on_host::memory{floats * 4 + 64, "test"}; };
   on_host::memory const packed = aligned(packing::floats(use)), v = aligned(fast.input_floats()),

@@ -38,7 +38,7 @@ template <class Program, class Arch, tuning Tuned = tuning{}> class executor {
     for (auto& s : steps_) {
       if (repack_) packed = 0;
       for (int i = 0; i < s.what.count; ++i) {
-        if (!has_weights(s.instructions[i].kind)) continue;
+        if (!reads_weights(s.instructions[i].kind)) continue;
         weight_use const u = weights_of(s.instructions[i], t::parameters.items);
         s.weights[i] = packed, packed += weight_floats(s.fast[i], u);
         s.biases[i] = packed, packed += packed_weights<Arch>::panels(u.outputs()) * packed_weights<Arch>::panel;
@@ -109,7 +109,7 @@ template <class Program, class Arch, tuning Tuned = tuning{}> class executor {
   void pack(prepared_step const& s, float const* parameters) {
     for (int i = 0; i < s.what.count; ++i) {
       instruction const& o = s.instructions[i];
-      if (!has_weights(o.kind)) continue;
+      if (!reads_weights(o.kind)) continue;
       weight_use const u = weights_of(o, t::parameters.items);
       bool const biased = o.kind == op_kind::convolve || o.kind == op_kind::up_convolve;
       float* const bias = packed_.floats() + s.biases[i];

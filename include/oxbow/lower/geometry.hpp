@@ -8,7 +8,7 @@ namespace oxbow {
 constexpr bool is_convolution(op_kind k) {
   return k == op_kind::convolve || k == op_kind::convolve_grad || k == op_kind::up_convolve_grad;
 }
-constexpr bool has_weights(op_kind k) { return is_convolution(k) || k == op_kind::up_convolve; }
+constexpr bool reads_weights(op_kind k) { return is_convolution(k) || k == op_kind::up_convolve; }
 
 /// A convolution, a gradient of one, or a gradient of an up-convolution, all as one convolution of
 /// something: the gradient of a stride spreads its input apart and fills with zeros.

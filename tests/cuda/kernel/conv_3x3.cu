@@ -82,7 +82,15 @@ TEST_CASE("zeros around the input") {
   check<conv_shape{11, 9, 16, 24, 32, 1, beyond::zeros}, narrow_k, __nv_bfloat16>();
   check<conv_shape{10, 11, 64, 0, 32, 2, beyond::zeros}, narrow_k, __half>();
 }
-TEST_CASE("the input mirrored around itself") { check<conv_shape{11, 17, 32, 0, 32, 1, beyond::mirror}, narrow_k, __half>(); }
+TEST_CASE("the input mirrored around itself") {
+  check<conv_shape{11, 17, 32, 0, 32, 1, beyond::mirror}, narrow_k, __half>();
+}
+TEST_CASE("the tiles that the rule picks") {
+  constexpr conv_shape tiny{2, 3, 3, 0, 2}, odd{30, 33, 40, 24, 96, 1, beyond::zeros}, deep{6, 6, 128, 0, 256};
+  check<tiny, on_cuda::tune::pick(tiny, on_cuda::sm80::limits), __half>();
+  check<odd, on_cuda::tune::pick(odd, on_cuda::sm80::limits), __nv_bfloat16>();
+  check<deep, on_cuda::tune::pick(deep, on_cuda::sm90::limits), __half>();  // shared between blocks
+}
 TEST_CASE("tiles that blocks share") {
   constexpr conv_tile seven{8, 1, 2, 2, 1, 8, 2, 7}, five{6, 1, 1, 2, 2, 4, 3, 5}, eight{6, 1, 1, 2, 2, 4, 2, 8};
   check<conv_shape{19, 37, 160, 0, 128}, seven, __half>();   // 12 tiles

@@ -108,7 +108,9 @@ TEST_CASE_TEMPLATE("one grey channel", T, __half, __nv_bfloat16) {
   check<1, 3, 3, T>({1, 21, 45}, 64, 0, 0, 3);
   check<1, 3, 3, T>({1, 19, 37}, 72, 1, 1, 2);
 }
-TEST_CASE_TEMPLATE("three channels of colour", T, __half, __nv_bfloat16) { check<3, 3, 3, T>({1, 13, 35}, 24, 1, 1, 1); }
+TEST_CASE_TEMPLATE("three channels of colour", T, __half, __nv_bfloat16) {
+  check<3, 3, 3, T>({1, 13, 35}, 24, 1, 1, 1);
+}
 TEST_CASE("one pixel") { check<1, 3, 3, __half>({1, 3, 3}, 5, 0, 0, 1); }
 TEST_CASE("other windows") {
   check<2, 5, 5, __half>({1, 12, 17}, 16, 2, 2, 2);

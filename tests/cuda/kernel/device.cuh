@@ -148,7 +148,7 @@ template <class T> struct device_tensor {
           if (within && c < channels) x(c, {0, y, px}) = e;
           else broken += within ? !std::isfinite(e) : !std::isnan(e);
         }
-    CHECK_MESSAGE(broken == 0, "numbers that are not finite in the channels of the padding, or something beyond the edge");
+    CHECK_MESSAGE(broken == 0, "padding channels that are not finite, or something written beyond the edge");
     return x;
   }
 };

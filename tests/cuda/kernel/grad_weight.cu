@@ -33,7 +33,8 @@ result collect(Args a, on_cuda::grad_sums (*sums_of)(decltype(a.shape) const&, f
   if (add) {
     std::vector<float> const one(weights, 1.f);
     must(cudaMemcpy(weight.data, one.data(), weights * 4, cudaMemcpyHostToDevice), "cudaMemcpy");
-    must(cudaMemcpy(bias.data, one.data(), static_cast<std::size_t>(bias_count) * 4, cudaMemcpyHostToDevice), "cudaMemcpy");
+    must(cudaMemcpy(bias.data, one.data(), static_cast<std::size_t>(bias_count) * 4, cudaMemcpyHostToDevice),
+         "cudaMemcpy");
   }
   launch<on_cuda::add_grad_sums>({a.sums, weight.data, bias_parts ? bias.data : nullptr, a.splits, bias_parts,
                                first_padded, a.shape.first, a.shape.second, outputs, bias_count, in_stride, out_stride,
@@ -54,6 +55,15 @@ void compare(std::vector<float> const& is, std::vector<double> const& should, st
   CHECK(wrong == 0);
 }
 
+/// x with its mirror image around it.
+doubles mirrored(doubles const& x, int by) {
+  auto const reflect = [](int v, int n) { return v < 0 ? -v : v >= n ? 2 * n - 2 - v : v; };
+  return ops::make_tensor<double>({1, x.size.height + 2 * by, x.size.width + 2 * by}, x.channels,
+                                  [&](int c, ops::pixel p) {
+    return x(c, {0, reflect(p.y - by, x.size.height), reflect(p.x - by, x.size.width)});
+  });
+}
+
 template <grad_tile Tile, class T> void check(conv_shape const& s, int splits, bool add = false) {
   extent const in{1, s.in_height(), s.in_width()}, out{1, s.height, s.width};
   doubles const first = random_16<T>(in, s.first, 1), second = random_16<T>(in, s.second, 2);
@@ -62,13 +72,12 @@ template <grad_tile Tile, class T> void check(conv_shape const& s, int splits, b
   doubles x{in, s.first + s.second};
   x.data = first.data;
   x.data.insert(x.data.end(), second.data.begin(), second.data.end());
-  ops::taps const at{{1, 3, 3}, {}, {}, {0, s.pad, s.pad}};
-  if (s.edge == beyond::mirror)
-    FAIL("mirrored borders have their own test");
+  ops::taps at{{1, 3, 3}, {}, {}, {0, s.pad, s.pad}};
+  if (s.edge == beyond::mirror) x = mirrored(x, s.pad), at.border = {0, 0, 0};
   using kernel = on_cuda::conv_3x3_grad_weight<Tile, T>;
   auto const w = ops::convolve_grad_weight(dy, x, at);
-  auto const got = collect<kernel>(typename kernel::args{s, d_first.source(), d_second.source(), d_dy.view(), {}, splits},
-                                   kernel::sums_of, splits * s.chunks(), s.first_chunks() * 32, s.outputs, s.outputs,
+  typename kernel::args const a{s, d_first.source(), d_second.source(), d_dy.view(), {}, splits};
+  auto const got = collect<kernel>(a, kernel::sums_of, splits * s.chunks(), s.first_chunks() * 32, s.outputs, s.outputs,
                                    9, 9l * x.channels, w.data.size(), add);
   double const pixels = static_cast<double>(out.volume());
   compare(got.weight, w.data, ops::convolve_grad_weight(magnitudes(dy), magnitudes(x), at).data, pixels, add);
@@ -76,7 +85,8 @@ template <grad_tile Tile, class T> void check(conv_shape const& s, int splits, b
 }
 
 template <window_grad_tile Tile, class T>
-void check_window(extent size, int first, int second, int outputs, ops::taps const& a, int splits) {
+void check_window(extent size, int first, int second, int outputs, ops::taps const& a, int splits,
+                  bool mirror = false) {
   extent const out = a.output_size(size);
   doubles const one = random_16<T>(size, first, 1), two = random_16<T>(size, second, 2);
   doubles const dy = random_16<T>(out, outputs, 3);
@@ -88,14 +98,16 @@ void check_window(extent size, int first, int second, int outputs, ops::taps con
   window_shape const s{.height = out.height, .width = out.width, .first = first, .second = second, .outputs = outputs,
                        .taps_y = a.window.height, .taps_x = a.window.width, .stride_y = a.stride.height,
                        .stride_x = a.stride.width, .dilation_y = a.dilation.height, .dilation_x = a.dilation.width,
-                       .pad_y = a.border.height, .pad_x = a.border.width};
-  auto const w = ops::convolve_grad_weight(dy, x, a);
+                       .pad_y = a.border.height, .pad_x = a.border.width, .mirror = mirror};
+  ops::taps seen = a;
+  if (mirror) x = mirrored(x, a.border.height), seen.border = {0, 0, 0};
+  auto const w = ops::convolve_grad_weight(dy, x, seen);
   auto const got = collect<kernel>(
       typename kernel::args{s, d_one.source(), d_two.source(), d_dy.view(), {}, splits, kernel::bias_of::gradient},
       kernel::sums_of, splits, on_cuda::tune::ceil_div(first, kernel::channels) * kernel::channels, outputs, outputs,
       a.window.volume(), a.window.volume() * x.channels, w.data.size(), false);
   double const pixels = static_cast<double>(out.volume());
-  compare(got.weight, w.data, ops::convolve_grad_weight(magnitudes(dy), magnitudes(x), a).data, pixels, 0);
+  compare(got.weight, w.data, ops::convolve_grad_weight(magnitudes(dy), magnitudes(x), seen).data, pixels, 0);
   compare(got.bias, ops::bias_grad(dy), ops::bias_grad(magnitudes(dy)), pixels, 0);
 }
 
@@ -133,6 +145,10 @@ TEST_CASE("3x3, two sources, the first one a crop") {
 TEST_CASE("3x3, zeros around the input") {
   check<low, __half>({13, 9, 32, 0, 24, 1, beyond::zeros}, 4);
   check<middle, __half>({10, 11, 8, 0, 5, 2, beyond::zeros}, 1);
+}
+TEST_CASE("the input mirrored around itself") {
+  check<low, __half>({11, 17, 32, 24, 40, 1, beyond::mirror}, 2);
+  check_window<small, __half>({1, 8, 9}, 16, 0, 16, {{1, 5, 5}, {}, {}, {0, 2, 2}}, 2, true);
 }
 TEST_CASE("3x3, one pixel") { check<low, __half>({1, 1, 3, 0, 3}, 1); }
 TEST_CASE("gradients are added to what is there") { check<low, __half>({13, 9, 32, 0, 24}, 2, true); }

@@ -99,7 +99,9 @@ void check(double (*derivative)(double), double (*value)(double)) {
 
   // A probability changes by at most half as much as a logit; a loss by at most twice as much. Exponentials and
   // logarithms of this hardware are good to 2^−20 here.
-  auto const off = [&](ops::pixel p) { return weights(0, p) / count * (2 * ez(0, p) + 0x1p-19 * (1 + std::fabs(z(0, p)))); };
+  auto const off = [&](ops::pixel p) {
+    return weights(0, p) / count * (2 * ez(0, p) + 0x1p-19 * (1 + std::fabs(z(0, p))));
+  };
   auto const got_loss = pixel_loss.host();
   doubles const is_loss = ops::make_tensor<double>(out, 1, [&](int, ops::pixel p) {
     return double{got_loss[static_cast<std::size_t>(p.y * S.width + p.x)]};
@@ -134,7 +136,9 @@ void check(double (*derivative)(double), double (*value)(double)) {
     }
   }
   double should = 0, allowed = 0;
-  ops::for_each_pixel(out, [&](ops::pixel p) { should += loss.loss(0, p), allowed += off(p) + 0x1p-14 * loss.loss(0, p); });
+  ops::for_each_pixel(out, [&](ops::pixel p) {
+    should += loss.loss(0, p), allowed += off(p) + 0x1p-14 * loss.loss(0, p);
+  });
   CHECK(std::fabs(total.host()[0] - should) <= allowed);
 }
 

@@ -1,6 +1,9 @@
 // A device that is too small: the error names the program, what its plan needs, and what is free.
 #include <oxbow/net/named.hpp>
 
+#include <string>
+#include <vector>
+
 #include "agreement.cuh"
 using namespace oxbow;
 
@@ -23,7 +26,8 @@ TEST_CASE("a plan that does not fit says how much it needs, and how much there i
   }
   cudaFree(held);
   INFO(message);
-  for (std::string const part :
-       {"cudaMallocAsync", "inference program", on_cuda::megabytes(wide::inference::peak_bytes).c_str(), "free of"})
+  std::vector<std::string> const parts{"cudaMallocAsync", "inference program", "free of",
+                                       on_cuda::megabytes(wide::inference::peak_bytes)};
+  for (std::string const& part : parts)
     CHECK(message.find(part) != std::string::npos);
 }

@@ -76,7 +76,8 @@ TEST_CASE("every shape has a tile, however small or odd") {
       for (int outputs : {1, 8, 24, 33, 64, 96, 1000}) {
         INFO(size, ": ", inputs, " to ", outputs);
         check_sound({size, size + 1, inputs, 0, outputs}, sm80::limits, tune::tile_need::nothing);
-        check_sound({size, size + 1, inputs, inputs, outputs, 1, beyond::zeros}, sm90::limits, tune::tile_need::nothing);
+        check_sound({size, size + 1, inputs, inputs, outputs, 1, beyond::zeros}, sm90::limits,
+                    tune::tile_need::nothing);
         if (outputs > 64) continue;
         check_sound({size, size + 1, inputs, 0, outputs}, sm80::limits, tune::tile_need::whole_outputs);
         check_sound({size, size + 1, inputs, 0, outputs}, sm80::limits, tune::tile_need::whole_and_room);
@@ -94,7 +95,8 @@ TEST_CASE("weight gradients have as many blocks as the chip holds, and no block 
       CHECK(g.tile.stages >= 2);
     }
   for (int size : {1, 3, 9})
-    CHECK(tune::pick_grad({size, size, 8, 0, 8}, sm80::limits).splits <= tune::ceil_div(size, 4) * tune::ceil_div(size, 8));
+    CHECK(tune::pick_grad({size, size, 8, 0, 8}, sm80::limits).splits <=
+          tune::ceil_div(size, 4) * tune::ceil_div(size, 8));
 }
 
 TEST_CASE("up-convolutions get the tile with the fewest rounds") {

@@ -108,7 +108,7 @@ template <class Program> class executor {
 
   void lay_out_weights(int i) {
     instruction const& o = t::instructions.items[i];
-    if (!has_weights(o.kind)) return;
+    if (!reads_weights(o.kind)) return;
     weight_layout w = layout_of(o, t::parameters.items);
     w.to = packed_floats_, packed_floats_ += w.floats();
     if (w.bias >= 0) w.bias_to = packed_floats_, packed_floats_ += w.outputs();

@@ -7,8 +7,7 @@ namespace oxbow::on_host {
 /// The pairs ±p of points; 0 and ∞ belong to every set.
 template <int Tile> inline constexpr double winograd_points[Tile / 2] = {};
 template <> inline constexpr double winograd_points<2>[1] = {1};
-/// The usual ±1, ±2 lose 2.5 times as much to rounding (measured on the paper's network), and these cost nothing:
-/// all their powers are exact in a float.
+/// The usual ±1, ±2 lose more to rounding, and these cost nothing: the powers that are used are exact in a float.
 template <> inline constexpr double winograd_points<4>[2] = {0.625, 1.5};
 template <> inline constexpr double winograd_points<6>[3] = {0.5, 1, 2};
 
