@@ -131,7 +131,7 @@ class warper {
       while (!open.empty()) {
         int const i = open.back();
         open.pop_back();
-        for (std::size_t const k : {1, 3, 5, 7})
+        for (std::size_t const k : {1u, 3u, 5u, 7u})
           if (int const q = i + ring_[k]; warped_[at(q)] && object_[at(q)] == 0) {
             object_[at(q)] = count;
             open.push_back(q);
@@ -172,7 +172,7 @@ class warper {
     seen_[at(start)] = seen_[at(i)] = mark;
     --wanted;
     for (std::size_t head = 0; head < open_.size() && wanted > 0; ++head)
-      for (std::size_t const k : {1, 3, 5, 7}) {
+      for (std::size_t const k : {1u, 3u, 5u, 7u}) {
         int const q = open_[head] + ring_[k];
         if (!warped_[at(q)] || seen_[at(q)] == mark) continue;
         seen_[at(q)] = mark;
