@@ -59,44 +59,18 @@ template <class... Layers> constexpr void trace(dense<Layers...>, oxbow::tracer&
 
 // [loss]
 namespace lab {
-/// The focal loss −(1 − p)² · log p, with p the probability of the right class, mean over the labelled pixels.
-/// source  Lin et al.: Focal loss for dense object detection. 2017
-struct focal {
-  static double value(double p) { return -(1 - p) * (1 - p) * std::log(p); }
-  static double factor(double p) { return (1 - p) * (1 - p - 2 * p * std::log(p)); }  // −p times the derivative
-};
-
-/// A network whose loss is Loss(p): train() takes it like any other.
-template <class Net, class Loss> struct with_loss {
-  using model_type = typename Net::model_type;
-  Net& net;
-  oxbow::image<float> logits{model_type::output, model_type::classes}, factors{model_type::output};
-
-  auto parameters() { return net.parameters(); }
-  auto gradients() { return net.gradients(); }
-  auto trainable_count() { return net.trainable_count(); }
-  auto schema() { return net.schema(); }
-  template <class F> void for_each(std::int64_t count, F&& f) { net.for_each(count, f); }
-
-  double loss_and_gradients(oxbow::image_view<float const> tile, oxbow::image_view<std::uint8_t const> labels,
-                            oxbow::image_view<float const> weights, oxbow::random_key key, bool accumulate) {
-    net.infer(tile, logits.view());
-    double sum = 0, labelled = 0;
-    for (std::int64_t i = 0; i < labels.count(); ++i) {
-      if (labels.data[i] == oxbow::ignored) continue;
-      float const* const z = logits.view().data + i * logits.channels;
-      double total = 0;
-      for (int c = 0; c < logits.channels; ++c) total += std::exp(double{z[c]} - z[labels.data[i]]);
-      double const p = std::max(1 / total, 1e-30);  // so that its logarithm stays finite
-      float const weight = weights.data ? weights.data[i] : 1;
-      factors.view().data[i] = weight * static_cast<float>(Loss::factor(p));
-      sum += double{weight} * Loss::value(p);
-      ++labelled;
-    }
-    net.loss_and_gradients(tile, labels, std::as_const(factors).view(), key, accumulate);
-    return labelled > 0 ? sum / labelled : 0;
+/// −log p + (1 − p), p the probability of the right class: pixels that are nearly right count a little more.
+/// source  Leng et al.: PolyLoss. 2022, equation 6 with ε = 1
+struct poly_loss {
+  template <class Real> static Real value(oxbow::class_probabilities<Real> const& p) {
+    return p.not_of(p.label) - p.log_of(p.label);
+  }
+  /// By the logarithm of the probability of class k.
+  template <class Real> static Real derivative(oxbow::class_probabilities<Real> const& p, int k) {
+    return k == p.label ? -1 - p.of(k) : Real{0};
   }
 };
+static_assert(oxbow::pixel_loss<poly_loss>);
 }  // namespace lab
 // [/loss]
 
@@ -189,10 +163,8 @@ TEST_CASE("a machine without end needs no time, and half a machine twice the tim
 }
 
 TEST_CASE("a loss of one's own: its gradients are the slopes of its value") {
-  using smooth = model<seq<conv<5>, silu, conv<3, 1>>, tile<9, 12>>;
-  network<smooth, host> net{host{2}, seed{7}};
-  lab::with_loss<network<smooth, host>, lab::focal> mine{net};
-  static_assert(trainable_net<decltype(mine)>);
+  using smooth = model<seq<conv<5>, silu, conv<3, 1>>, tile<9, 12>, minimise<lab::poly_loss>>;
+  network<smooth, host> mine{host{2}, seed{7}};
   image<float> const x = noise(smooth::tile);
   image<float> weights(smooth::output);
   label_image labels(smooth::output);
@@ -205,7 +177,7 @@ TEST_CASE("a loss of one's own: its gradients are the slopes of its value") {
 
   // The same loss in double, by the oracle.
   auto const in_double = ops::make_tensor<double>(x.size, 1, [&](int c, ops::pixel p) { return x(p.z, p.y, p.x, c); });
-  std::vector<double> theta(std::as_const(net).parameters().begin(), std::as_const(net).parameters().end());
+  std::vector<double> theta(std::as_const(mine).parameters().begin(), std::as_const(mine).parameters().end());
   auto const expected = [&] {
     auto const y = ops::interpret(smooth::lowered_::predicting, in_double, theta).output();
     double sum = 0, labelled = 0;
@@ -214,13 +186,13 @@ TEST_CASE("a loss of one's own: its gradients are the slopes of its value") {
       if (label == ignored) return;
       double total = 0;
       for (int c = 0; c < 3; ++c) total += std::exp(y(c, p) - y(label, p));
-      sum += double{weights(p.z, p.y, p.x, 0)} * lab::focal::value(1 / total);
+      sum += double{weights(p.z, p.y, p.x, 0)} * (std::log(total) + 1 - 1 / total);
       ++labelled;
     });
     return sum / labelled;
   };
   // Two convolutions forward and two back, the longest sum 70 pixels: 4 · 70 roundings of 2^−24 at the worst, and the
-  // factor passes on what the logits have lost, at most three times. Relative to the largest gradient.
+  // derivative passes on what the logits have lost, at most three times. Relative to the largest gradient.
   double const tolerance = 3 * 4 * 70 * 0x1p-24;
   CHECK(std::abs(loss - expected()) <= tolerance * loss);
   auto const gradients = mine.gradients();
