@@ -23,9 +23,9 @@ struct placement {
 /// Buffers begin on cache lines.
 inline constexpr std::int64_t buffer_alignment = 64;
 constexpr std::int64_t bytes_of(value const& v) {
-  bool const halves = v.type == element::f16 || v.type == element::bf16;
-  std::int64_t const bytes = halves ? layout_of_halves::bytes(v.size, v.channels)
-                                    : layout::bytes(v.size, v.channels, bits_of(v.type));
+  int const bits = bits_of(v.type);
+  std::int64_t const bytes =
+      v.octets ? layout_of_octets::bytes(v.size, v.channels, bits) : layout::bytes(v.size, v.channels, bits);
   return (bytes + buffer_alignment - 1) / buffer_alignment * buffer_alignment;
 }
 
