@@ -1,4 +1,4 @@
-// Images and their labels from two folders, or two stacks; and which of them to hold out.
+// Images with their labels from two folders or two stacks, and which of them to hold out.
 #pragma once
 #include <algorithm>
 #include <charconv>
@@ -43,21 +43,18 @@ inline std::vector<std::filesystem::path> files_of(std::filesystem::path const& 
 
 }  // namespace detail
 
-/// Reads images and labels, each a folder of PNG and TIFF files or one file. The first file of one belongs to the first
-/// of the other in the order of their names, and the pages of a stack likewise; a page of a stack is called name:page.
+/// Reads image files with the label files of the same places in their lists. The pages of a stack belong together
+/// likewise, and are called name:page.
 ///
+/// needs   equally many of both
 /// throws  oxbow::file_error for a file, std::runtime_error naming both where they do not fit together
-inline labelled_images read_pairs(std::filesystem::path const& images, std::filesystem::path const& labels, int classes,
-                                  oxbow::label_map const& map) {
-  auto const image_files = detail::files_of(images), label_files = detail::files_of(labels);
-  if (image_files.size() != label_files.size())
-    detail::mismatch(images, labels,
-                     "there are " + std::to_string(image_files.size()) + " images and " +
-                         std::to_string(label_files.size()) + " label files. Give each image one label file.");
+inline labelled_images read_file_pairs(std::vector<std::filesystem::path> const& images,
+                                       std::vector<std::filesystem::path> const& labels, int classes,
+                                       oxbow::label_map const& map) {
   labelled_images all;
-  for (std::size_t i = 0; i < image_files.size(); ++i) {
-    auto const& here = image_files[i];
-    auto const& there = label_files[i];
+  for (std::size_t i = 0; i < images.size(); ++i) {
+    auto const& here = images[i];
+    auto const& there = labels[i];
     auto pages = oxbow::read_images<float>(here);
     auto known = oxbow::read_label_stack(there, classes, map);
     if (pages.size() != known.size())
@@ -73,6 +70,39 @@ inline labelled_images read_pairs(std::filesystem::path const& images, std::file
   }
   return all;
 }
+
+/// Images and labels, each a folder of PNG and TIFF files or one file: the first file of one belongs to the first of the
+/// other in the order of their names.
+///
+/// throws  as read_file_pairs, and where there are not equally many
+inline labelled_images read_pairs(std::filesystem::path const& images, std::filesystem::path const& labels, int classes,
+                                  oxbow::label_map const& map) {
+  auto const image_files = detail::files_of(images), label_files = detail::files_of(labels);
+  if (image_files.size() != label_files.size())
+    detail::mismatch(images, labels,
+                     "there are " + std::to_string(image_files.size()) + " images and " +
+                         std::to_string(label_files.size()) + " label files. Give each image one label file.");
+  return read_file_pairs(image_files, label_files, classes, map);
+}
+
+/// The same for images of some of the labels: to each belongs the label file of its name, without the extension.
+///
+/// throws  as read_file_pairs, and for an image whose name no label file has
+inline labelled_images read_named_pairs(std::filesystem::path const& images, std::filesystem::path const& labels,
+                                        int classes, oxbow::label_map const& map) {
+  auto const image_files = detail::files_of(images), all = detail::files_of(labels);
+  std::vector<std::filesystem::path> named;
+  for (auto const& file : image_files) {
+    auto const found = std::find_if(all.begin(), all.end(), [&](auto const& l) { return l.stem() == file.stem(); });
+    if (found == all.end())
+      detail::mismatch(file, labels, "there are no labels called " + file.stem().string() + ".");
+    named.push_back(*found);
+  }
+  return read_file_pairs(image_files, named, classes, map);
+}
+
+/// What pictures of membranes hold: membrane is 0, interior 1 or 255.
+inline oxbow::label_map const membrane_labels{{0, 0}, {1, 1}, {255, 1}};
 
 /// The images to learn from, and those held out: listed by name, or by number from 0. An empty list holds out every
 /// fifth.
