@@ -164,8 +164,8 @@ template <class Name, class Channels> struct supervised_node_has_the_outputs_cha
 };
 template <class Name, class Node, class Output> struct supervised_node_covers_the_output {
   static_assert(never<Name, Node, Output>,
-                "supervise: enlarged to the pixels of the output, this must reach as far as it or further, on both sides "
-                "alike. Supervise a place before more convolutions, or use zero padding.");
+                "supervise: enlarged to the pixels of the output, this must reach as far as it or further, on both "
+                "sides alike. Supervise a place before more convolutions, or use zero padding.");
 };
 template <class Output, class Classes> struct output_has_a_channel_per_class {
   static_assert(never<Output, Classes>,

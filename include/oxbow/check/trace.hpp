@@ -25,7 +25,7 @@ template <class... L> constexpr word word_of(seq<L...>) { return word::seq; }
 template <class E, class I, class D, join J> constexpr word word_of(level<E, I, D, J>) { return word::level; }
 template <class B, class P> constexpr word word_of(residual<B, P>) { return word::residual; }
 template <class... N> constexpr word word_of(graph<N...>) { return word::graph; }
-template <name N, class L> constexpr word word_of(branch<N, L>) { return word::seq; }  // transparent: its name says where
+template <name N, class L> constexpr word word_of(branch<N, L>) { return word::seq; }  // its name says where
 template <int C, int K, pad B, int S, int D> constexpr word word_of(conv<C, K, B, S, D>) { return word::conv; }
 template <int C, int F> constexpr word word_of(up_conv<C, F>) { return word::up_conv; }
 template <int F, interpolation How> constexpr word word_of(oxbow::upsample<F, How>) { return word::upsample; }

@@ -103,8 +103,9 @@ template <region_loss L, real Factor> requires(!pixel_loss<L>) struct loss_of<we
 };
 template <class Pixel, class Region, real Share, real Factor>
 struct loss_of<weighted<with_region<Pixel, Region, Share>, Factor>> {
-  static constexpr loss_function self = detail::regional<detail::scaled<Pixel, real((1 - float{Share}) * float{Factor})>,
-                                                         Region>(float{Share} * float{Factor});
+  static constexpr loss_function self =
+      detail::regional<detail::scaled<Pixel, real((1 - float{Share}) * float{Factor})>, Region>(float{Share} *
+                                                                                              float{Factor});
 };
 
 /// The slopes of a region's loss by the probabilities of one pixel of weight 1, from the sums of all classes:

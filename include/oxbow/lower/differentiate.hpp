@@ -188,7 +188,8 @@ struct differentiator {
 
 }  // namespace detail
 
-/// forward → forward, losses and backward. `besides` have losses of their own, which are added. The caller reads the loss of each pixel and the gradient arena.
+/// forward → forward, losses and backward. `besides` have losses of their own, which are added. The caller reads the
+/// loss of each pixel and the gradient arena.
 constexpr flat_graph differentiate(flat_graph const& forward,
                                    loss_function const& minimised = loss_of<cross_entropy>::self,
                                    supervised_values const& besides = supervised_values{}) {

@@ -59,7 +59,8 @@ template <class... Options> constexpr option_values read_options() {
 
 /// The loss that the options name last.
 template <class Found, class... Options> struct minimised { using type = Found; };
-template <class Found, class First, class... Rest> struct minimised<Found, First, Rest...> : minimised<Found, Rest...> {};
+template <class Found, class First, class... Rest>
+struct minimised<Found, First, Rest...> : minimised<Found, Rest...> {};
 template <class Found, any_loss L, class... Rest>
 struct minimised<Found, minimise<L>, Rest...> : minimised<L, Rest...> {};
 
@@ -91,7 +92,8 @@ template <class Net, class Tile, class... Options> struct lowered {
   static constexpr auto const& traced = detail::explanation<Net, Tile, options.channels>::traced;
   static constexpr auto const& forward = traced.net;
   static constexpr flat_graph predicting = for_inference(forward);
-  static constexpr flat_graph differentiated = differentiate(forward, *options.loss, detail::supervised_in<Options...>(forward));
+  static constexpr flat_graph differentiated =
+      differentiate(forward, *options.loss, detail::supervised_in<Options...>(forward));
   static constexpr auto const& learning = within_budget<differentiated, options.training_memory>();
   using inference = program<predicting>;
   using training = program<learning>;
