@@ -85,6 +85,16 @@ fusions choice(int bits) {
   return {(bits & 1) != 0, (bits & 2) != 0, (bits & 4) != 0, (bits & 8) != 0, (bits & 16) != 0};
 }
 
+/// All that has a name and could be the output is supervised.
+supervised_values named_outputs(flat_graph const& forward, loss_function const* minimised) {
+  supervised_values all;
+  for (int const v : forward.named)
+    if (v != none && v != forward.output && forward.values[v].channels == forward.values[forward.output].channels &&
+        enlargement_of(forward, v).fits)
+      all.push({v, minimised});
+  return all;
+}
+
 void check_laws(flat_graph const& forward, std::vector<int> const& choices) {
   subject const s{forward};
   // What is left out for inference, dropout and statistics, is what does nothing when nobody trains.
@@ -94,7 +104,8 @@ void check_laws(flat_graph const& forward, std::vector<int> const& choices) {
        {static_cast<loss_function const*>(nullptr), &loss_of<cross_entropy>::self, &loss_of<dice_and_cross_entropy>::self}) {
     bool const training = minimised != nullptr;
     CAPTURE(training && minimised->regional());
-    auto const net = std::make_unique<flat_graph>(training ? differentiate(forward, *minimised) : for_inference(forward));
+    auto const net = std::make_unique<flat_graph>(
+        training ? differentiate(forward, *minimised, named_outputs(forward, minimised)) : for_inference(forward));
     REQUIRE_FALSE(net->overflows());
     truth const t{*net, s, training};
     for (int const bits : choices) {
