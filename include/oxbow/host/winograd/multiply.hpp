@@ -42,7 +42,7 @@ template <class Arch, int Tiles, int Vectors> [[gnu::noinline]] void multiply_gr
     for (int i = 0; i < Tiles; ++i) {
       v const input = v::broadcast(x[i * layout::block + c]);
 #pragma GCC unroll 2
-      for (int n = 0; n < Vectors; ++n) sum[i][n] = xsimd::fma(input, weight[n], sum[i][n]);
+      for (int n = 0; n < Vectors; ++n) sum[i][n] = multiply_add(input, weight[n], sum[i][n]);
     }
   };
   int left = p.channels;
