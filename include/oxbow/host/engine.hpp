@@ -1,4 +1,4 @@
-// A program that runs, whatever instruction set it was compiled for, and where those are made that are compiled for many.
+// A program that runs, whatever instruction set it was compiled for.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -45,8 +45,8 @@ template <class F> auto with_best_set(F const& f) {
 
 }  // namespace on_host
 
-/// Are a model's kernels compiled in a file of their own, once for each instruction set? Specialise it where the model is
-/// named; docs/portable-binaries.md.
+/// Are a model's kernels compiled in a file of their own, once for each instruction set? Specialise it where the model
+/// is named; docs/portable-binaries.md.
 template <class Model> inline constexpr bool multiarch = false;
 
 /// Kernels that host/kernels.hpp defines. A file that is compiled for several sets instantiates them explicitly; all

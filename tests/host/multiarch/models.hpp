@@ -14,4 +14,6 @@ using many_steps = model<seq<same<17>, level<seq<conv<20, 3, pad::zero>, relu>, 
 
 }  // namespace oxbow::testing
 
+// [flag]
 template <> inline constexpr bool oxbow::multiarch<oxbow::testing::many_steps> = true;
+// [/flag]
