@@ -1,23 +1,25 @@
 // The paper's first experiment: membranes in slices of electron microscopy, learned with elastic deformations and border
 // weights, and scored as the ISBI 2012 challenge does, every epoch, on slices that are held out:
 //   em_membranes --images train/image --labels train/label --out run
+#include <memory>
+
 #include "support/experiment.hpp"
 #include "support/folder.hpp"
 #include "support/membrane_table.hpp"
+#include "support/networks.hpp"
 #include "support/pictures.hpp"
 #include "support/program.hpp"
 using namespace oxbow;
 
-// The paper's network in full depth, a quarter as wide, with its dropout. A slice of 512 × 512 is seen in one tile.
-using net_type =
-    seq<scale_of<16, scale_of<32, scale_of<64, scale_of<128, seq<stage<256>, dropout<0.5f>>>>>>, conv<2, 1>>;
-using learner = model<net_type, tile<444, 444>>;
-using seer = model<net_type, tile<700, 700>>;
+// A slice of 512 × 512 is seen in one tile.
+using learner = model<support::quarter_unet, tile<444, 444>>;
+using seer = model<support::quarter_unet, tile<700, 700>>;
 
 struct settings : support::experiment_settings {
   std::vector<std::string> held_out;
   std::string optimizer = "sgd";
   bool no_weights = false;
+  std::filesystem::path given;
 
   void ask(CLI::App& app) {
     out = "em_membranes", steps = 20'000, epoch = 500;
@@ -29,6 +31,7 @@ struct settings : support::experiment_settings {
         ->check(CLI::IsMember({"sgd", "adam"}))
         ->capture_default_str();
     app.add_flag("--no-weights", no_weights, "ablation: without border weights and class balance");
+    app.add_option("--network", given, "do not train: score the network of this file of weights");
     experiment_settings::ask(app);
   }
 };
@@ -69,6 +72,7 @@ class score_book {
   }
 
   void show(support::page& page, std::vector<std::string> const& columns) const {
+    if (steps_.empty()) return;
     std::vector<support::series> lines;
     for (auto const& c : support::membrane_columns) {
       if (std::ranges::find(columns, c.title) == columns.end()) continue;
@@ -124,11 +128,15 @@ void run(settings const& s) {
     return score_membranes(sets.unseen.labels, interior, {}, [&](std::int64_t n, auto&& f) { eye.for_each(n, f); });
   };
   score_book book{s};
-  auto const done = support::learn(pupil, data, s, recipe(s), [&](std::int64_t step) {
-    auto const best = support::best_of(score("none"));
-    book.add(step, best);
-    return best.v_rand;
-  });
+  training_summary done;
+  if (!s.given.empty()) load_weights(pupil.net, s.given);
+  else
+    done = support::learn(pupil, data, s, recipe(s), [&](std::int64_t step) {
+      auto const best = support::best_of(score("none"));
+      book.add(step, best);
+      return best.v_rand;
+    });
+  save_weights(pupil.net, s.out / "weights.bf16.safetensors", stored_as::bf16);
 
   auto const scores = score(s.views);
   auto const best = support::best_of(scores);
@@ -141,7 +149,7 @@ void run(settings const& s) {
               {decimal(best.pixel_error, 4), "pixel error, 1 - F"},
               {grouped(done.steps), "steps"},
               {decimal(done.seconds, 0) + " s", "of training and scoring"}});
-  page.heading("Scores of the held-out slices");
+  if (done.steps > 0) page.heading("Scores of the held-out slices");
   book.show(page, {"V_Rand", "V_Info", "Dice"});
   book.show(page, {"pixel error", "Rand error"});
   book.show(page, {"warping error"});
@@ -151,7 +159,7 @@ void run(settings const& s) {
              "score at its own best threshold. Views averaged: " + s.views + ".");
   for (std::size_t i = 0; i < std::min<std::size_t>(4, sets.unseen.size()); ++i)
     show_slice(page, sets.unseen.names[i], sets.unseen.images[i], sets.unseen.labels[i], interior[i]);
-  page.heading("Loss");
+  if (done.steps > 0) page.heading("Loss");
   support::show_losses(page, done);
   support::save_page(page, s);
 }

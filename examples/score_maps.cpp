@@ -2,8 +2,6 @@
 //   score_maps --labels train/label run/step_*
 // A folder holds one map per slice, TIFF files of floats, 0 membrane to 1 interior, called like the slice's labels.
 #include <oxbow/core/threads.hpp>
-#include <oxbow/io.hpp>
-#include <oxbow/oxbow.hpp>
 
 #include "support/folder.hpp"
 #include "support/membrane_table.hpp"

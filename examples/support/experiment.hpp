@@ -121,6 +121,7 @@ oxbow::training_summary learn(Pupil& p, oxbow::samples const& data, experiment_s
 
 /// The loss of every step.
 inline void show_losses(page& report, oxbow::training_summary const& done) {
+  if (done.losses.empty()) return;
   std::vector<double> steps, losses;
   for (std::size_t i = 0; i < done.losses.size(); ++i) {
     steps.push_back(static_cast<double>(done.first_step) + static_cast<double>(i) + 1);

@@ -37,7 +37,7 @@ TEST_CASE_TEMPLATE("gradients of networks agree with the oracle", Loss, smooth_c
   gradients_agree<model<alone, tile<9, 13>, channels<2>, minimise<Loss>>>();
 }
 
-TEST_CASE_TEMPLATE("gradients agree with the oracle where branches are supervised", Loss, cross_entropy, focal<>,
+TEST_CASE_TEMPLATE("gradients agree with the oracle where branches are supervised", Loss, cross_entropy,
                    dice_and_cross_entropy) {
   gradients_agree<supervised<Loss>>();
 }
