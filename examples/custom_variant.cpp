@@ -1,4 +1,5 @@
-// A network of one's own: an activation, a block, residual levels and wires with names, all outside the library.
+// A network of one's own: an activation, a block, residual levels, wires with names, and a head on the way that learns,
+// too; all outside the library.
 #include <cmath>
 #include <cstdio>
 
@@ -37,14 +38,15 @@ template <int F> using refine = residual<seq<near_and_far<F>, conv<F, 3, pad::ze
 template <int F, class Inner> using added =
     level<refine<F>, seq<max_pool<2>, Inner, up_conv<F>>, seq<squareplus, refine<F>>, join::add>;
 
-/// Two columns that look at the image at different scales and meet at the end.
+/// Two columns that look at the image at different scales and meet at the end. The coarse one has a mask of its own,
+/// so that it learns from the first step on, and not only through the other.
 using variant = graph<
     node<"stem", seq<conv<8, 3, pad::zero>, squareplus>, "input">,
     node<"fine", refine<8>, "stem">,
-    node<"coarse", seq<max_pool<2>, added<16, refine<32>>, up_conv<8>>, "stem">,
+    node<"coarse", seq<max_pool<2>, added<16, refine<32>>, branch<"glance", conv<2, 1>>, up_conv<8>>, "stem">,
     node<"mask", conv<2, 1>, "fine", "coarse">>;
 
-using em = model<variant, tile<96, 96>, classes<2>, training_memory<16'000'000>>;
+using em = model<variant, tile<96, 96>, classes<2>, supervise<"glance", 0.3f>, training_memory<16'000'000>>;
 static_assert(em::output == em::tile && em::alignment == 4);
 static_assert(!em::is_legal(98) && em::next_tile(98) == 100);
 

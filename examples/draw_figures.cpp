@@ -1,13 +1,11 @@
 // Draws the documentation's figures of augmentation and border weights:
 //   draw_figures docs/pictures
-#include <cstdio>
-
-#include <CLI/CLI.hpp>
 #include <oxbow/io/png.hpp>
 #include <oxbow/oxbow.hpp>
 
 #include "support/nuclei.hpp"
 #include "support/pictures.hpp"
+#include "support/program.hpp"
 using namespace oxbow;
 
 /// Lines every 16 pixels on a bright ground, with a few cells between them.
@@ -38,36 +36,34 @@ support::byte_image weight_picture(image<float> const& weights) {
   return made;
 }
 
-int main(int argc, char** argv) try {
+int main(int argc, char** argv) {
   std::filesystem::path out = ".";
   CLI::App app{"Draws the figures of augmentation and border weights."};
   app.add_option("out", out, "folder for the pictures")->capture_default_str();
-  CLI11_PARSE(app, argc, argv);
-  std::filesystem::create_directories(out);
+  return support::program(app, argc, argv, [&] {
+    std::filesystem::create_directories(out);
 
-  // A grid deformed ten ways by the paper's displacements, and beside its original.
-  constexpr int size = 193, gap = 6;
-  sample const source{grid(size), {}, {}};
-  support::byte_image sheet({1, 2 * size + gap, 5 * size + 4 * gap}, 1, 255);
-  for (std::uint32_t k = 0; k < 10; ++k) {
-    auto const drawn = draw(elastic{.grid = 3, .sigma = 10}, random_key{1, k, 0}, source.input.size);
-    auto const made = gather(source, drawn, {0, 0, 0}, source.input.size, source.input.size);
-    paste(support::grey_picture(made.input), sheet, static_cast<int>(k / 5) * (size + gap),
-          static_cast<int>(k % 5) * (size + gap));
-  }
-  write_png(out / "deformations.png", sheet);
+    // A grid deformed ten ways by the paper's displacements, and beside its original.
+    constexpr int size = 193, gap = 6;
+    sample const source{grid(size), {}, {}};
+    support::byte_image sheet({1, 2 * size + gap, 5 * size + 4 * gap}, 1, 255);
+    for (std::uint32_t k = 0; k < 10; ++k) {
+      auto const drawn = draw(elastic{.grid = 3, .sigma = 10}, random_key{1, k, 0}, source.input.size);
+      auto const made = gather(source, drawn, {0, 0, 0}, source.input.size, source.input.size);
+      paste(support::grey_picture(made.input), sheet, static_cast<int>(k / 5) * (size + gap),
+            static_cast<int>(k % 5) * (size + gap));
+    }
+    write_png(out / "deformations.png", sheet);
 
-  // Nuclei, their objects parted, the paper's weights and the plugin's.
-  auto const made = support::draw_nuclei({1, 200, 260}, 4, 2);
-  auto const apart = separate_touching(made.objects);
-  support::byte_image row({1, 200, 4 * 260 + 3 * gap}, 3, 255);
-  paste(support::grey_picture(made.grey, 150, 1100), row, 0, 0);
-  paste(support::object_picture(apart), row, 0, 260 + gap);
-  paste(weight_picture(border_weights{}(apart)), row, 0, 2 * (260 + gap));
-  paste(weight_picture(border_weights::plugin()(apart)), row, 0, 3 * (260 + gap));
-  write_png(out / "border_weights.png", row);
-  std::printf("deformations.png and border_weights.png are in %s\n", out.c_str());
-} catch (std::exception const& error) {
-  std::fprintf(stderr, "draw_figures: %s\n", error.what());
-  return 1;
+    // Nuclei, their objects parted, the paper's weights and the plugin's.
+    auto const made = support::draw_nuclei({1, 200, 260}, 4, 2);
+    auto const apart = separate_touching(made.objects);
+    support::byte_image row({1, 200, 4 * 260 + 3 * gap}, 3, 255);
+    paste(support::grey_picture(made.grey, 150, 1100), row, 0, 0);
+    paste(support::object_picture(apart), row, 0, 260 + gap);
+    paste(weight_picture(border_weights{}(apart)), row, 0, 2 * (260 + gap));
+    paste(weight_picture(border_weights::plugin()(apart)), row, 0, 3 * (260 + gap));
+    write_png(out / "border_weights.png", row);
+    std::printf("deformations.png and border_weights.png are in %s\n", out.c_str());
+  });
 }

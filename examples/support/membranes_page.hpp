@@ -10,27 +10,24 @@
 #include <vector>
 
 #include <oxbow/lower/table.hpp>
+#include <oxbow/metrics/membranes.hpp>
 #include <oxbow/metrics/pixel.hpp>
 #include <oxbow/train/report.hpp>
 
+#include "best_threshold.hpp"
+#include "experiment.hpp"
 #include "folder.hpp"
-#include "report.hpp"
-#include "scores.hpp"
+#include "percentiles.hpp"
 #include "tissue.hpp"
 
 namespace support {
 
-/// Both ways to segment the held-out images, counted: the network's, and the best grey threshold of each image.
-struct membrane_scores {
-  oxbow::confusion_matrix network{2}, threshold{2};
-  threshold_sweep sweep;
-};
-
-/// What has been made of the held-out images. shape  one of each per image
+/// What has been made of the held-out images, and how good it is. shape  an image of each kind per held-out image
 struct segmented_images {
-  std::vector<oxbow::image<float>> probabilities;
+  std::vector<oxbow::image<float>> interior;  ///< its probability
   std::vector<oxbow::label_image> labels;
-  membrane_scores scores;
+  oxbow::confusion_matrix network{2}, threshold{2};  ///< the network's labels, and the best grey threshold of each image
+  oxbow::membrane_report challenge;
   double seconds = 0;
 };
 
@@ -50,7 +47,7 @@ inline std::string percent(double share) { return std::isnan(share) ? "–" : ox
 namespace detail {
 
 /// What a class is called, and its scores in both segmentations.
-inline std::vector<std::vector<std::string>> score_rows(membrane_scores const& s) {
+inline std::vector<std::vector<std::string>> score_rows(segmented_images const& s) {
   auto const row = [](std::string name, oxbow::confusion_matrix const& c) -> std::vector<std::string> {
     return {std::move(name),     percent(c.pixel_error()), percent(c.iou(0)),  percent(c.dice(0)),
             percent(c.recall(0)), percent(c.precision(0)),  percent(c.iou(1)), percent(c.dice(1))};
@@ -62,13 +59,7 @@ inline std::vector<std::string> const score_titles{"",          "pixel error", "
 
 /// Grey values as 0 … 255, with one in a thousand at each end clamped.
 inline byte_image shown_grey(oxbow::image<float> const& grey) {
-  std::vector<float> sorted = grey.data;
-  auto const at = [&](double share) {
-    auto const place = sorted.begin() + static_cast<std::ptrdiff_t>(share * static_cast<double>(sorted.size() - 1));
-    std::nth_element(sorted.begin(), place, sorted.end());
-    return *place;
-  };
-  float const low = at(0.001), high = at(0.999);
+  float const low = percentile(grey.data, 0.001), high = percentile(grey.data, 0.999);
   return grey_picture(grey, low, high > low ? high : low + 1);
 }
 
@@ -104,10 +95,10 @@ inline oxbow::instance_image named_after(numbered_cells const& truth, numbered_c
 }
 
 inline void show_image(page& report, std::string const& name, oxbow::image<float> const& image,
-                       oxbow::label_image const& truth, oxbow::image<float> const& probabilities,
+                       oxbow::label_image const& truth, oxbow::image<float> const& interior,
                        oxbow::label_image const& labels) {
   byte_image const grey = shown_grey(image), known = class_picture(truth, 2), seen = class_picture(labels, 2);
-  byte_image const probable = grey_picture(probabilities, 0, 1, 1);
+  byte_image const probable = grey_picture(interior);
   error_picture wrong = show_errors(grey, truth, labels, 0);
   numbered_cells const true_cells = cells_of(truth), found_cells = cells_of(labels);
   oxbow::confusion_matrix const counts = confusion(truth, labels, 2);
@@ -146,7 +137,7 @@ inline void show_image(page& report, std::string const& name, oxbow::image<float
 }  // namespace detail
 
 /// The scores as a table for a terminal.
-inline std::string score_text(membrane_scores const& s) {
+inline std::string score_text(segmented_images const& s) {
   oxbow::text_table table{{}, detail::score_rows(s)};
   for (auto const& title : detail::score_titles) table.titles.push_back(title.empty() ? title : ">" + title);
   return table.text();
@@ -156,32 +147,24 @@ inline std::string score_text(membrane_scores const& s) {
 inline page membranes_page(std::string const& subtitle, labelled_images const& held_out, segmented_images const& made,
                            oxbow::training_summary const& training, watched const& curve, network_facts const& net,
                            std::size_t most = 4) {
-  membrane_scores const& s = made.scores;
   page report{"Membranes", subtitle};
-  report.facts({{percent(s.network.pixel_error()), "of unseen pixels wrong"},
-                {percent(s.threshold.pixel_error()), "wrong with the best threshold"},
-                {percent(s.network.iou(0)), "membrane IoU"},
+  report.facts({{percent(made.network.pixel_error()), "of unseen pixels wrong"},
+                {percent(made.threshold.pixel_error()), "wrong with the best threshold"},
+                {percent(made.network.iou(0)), "membrane IoU"},
                 {oxbow::grouped(training.steps), "training steps"},
                 {oxbow::decimal(training.seconds, 0) + " s", "of training"},
                 {net.parameters, "parameters"}});
-  report.table(detail::score_titles, detail::score_rows(s),
-               "All held-out images together, " + oxbow::grouped(s.network.pixels()) +
+  report.table(detail::score_titles, detail::score_rows(made),
+               "All held-out images together, " + oxbow::grouped(made.network.pixels()) +
                    " pixels. 1 − F of the interior at the best of eleven thresholds on its probability, as in the ISBI "
-                   "2012 challenge: " + percent(s.sweep.error()) +
+                   "2012 challenge: " + percent(made.challenge.pixel_error()) +
                    ". The best threshold was chosen for each image with its truth in hand. Segmented in " +
                    oxbow::decimal(made.seconds, 1) + " s.");
   for (std::size_t i = 0; i < std::min(most, held_out.size()); ++i)
-    detail::show_image(report, held_out.names[i], held_out.images[i], held_out.labels[i], made.probabilities[i],
+    detail::show_image(report, held_out.names[i], held_out.images[i], held_out.labels[i], made.interior[i],
                        made.labels[i]);
   report.heading("Training");
-  std::vector<double> steps, losses;
-  for (std::size_t i = 0; i < training.losses.size(); ++i) {
-    steps.push_back(static_cast<double>(training.first_step) + static_cast<double>(i) + 1);
-    losses.push_back(static_cast<double>(training.losses[i]));
-  }
-  report.curve({series{"loss of each step, and its mean over a twentieth of the run", std::move(steps),
-                       std::move(losses), true}},
-               "step");
+  show_losses(report, training);
   std::vector<double> shares;
   for (double const e : curve.errors) shares.push_back(100 * e);
   report.curve({series{"wrong pixels in the middle of " + held_out.names[0] + ", which is not learned from, %",

@@ -13,10 +13,10 @@ using namespace oxbow::test;
 namespace {
 
 float linear(image<float> const& from, position at, int channel = 0, extent corner = {0, 0, 0}) {
-  return linear_sampler(source_place(at, corner), from.size)(from.view(), channel);
+  return linear_pixels(source_place(at, corner), from.size)(from.view(), channel);
 }
 float cubic(image<float> const& from, position at, int channel = 0, extent corner = {0, 0, 0}) {
-  return cubic_sampler(source_place(at, corner), from.size)(from.view(), channel);
+  return cubic_pixels(source_place(at, corner), from.size)(from.view(), channel);
 }
 
 /// Walks from pixel to pixel and turns round at the ends.
@@ -63,7 +63,7 @@ TEST_CASE("between pixels, linear interpolation reproduces planes, cubic interpo
   random_stream const random{1, purpose::example_data};
   for (std::uint32_t n = 0; n < 500; ++n) {
     float const y = random.uniform(2 * n, 2, 37), x = random.uniform(2 * n + 1, 2, 27);
-    // Values are at most 200, each of three mixes rounds three times: 9·200·2^-24 and the position's 2^-19.
+    // Values are at most 200, four weighted by 1 at most in all round seven times: 7·200·2^-24 and the position's 2^-19.
     CHECK(std::abs(linear(plane, {0, y, x}) - (3 * y - 2 * x + 1)) < 2e-4f);
     // Values are at most 2900; 16 terms, weights within 8·2^-24 that sum to at most 1.25²: 2900·50·1.6·2^-24 < 0.014.
     CHECK(std::abs(cubic(bowl, {0, y, x}) - (y * y - x * y + .5f * x * x)) < 0.014f);

@@ -1,7 +1,10 @@
 // Random numbers are pure functions, and Philox is the published one.
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <bit>
 #include <cmath>
+#include <limits>
 #include <set>
 
 #include <oxbow/core/random.hpp>
@@ -88,6 +91,69 @@ TEST_CASE("below reaches every value under its bound and none above") {
   // Binomial(7000, 1/7): mean 1000, deviation sqrt(7000·6/49) = 29.3; five deviations.
   for (int const count : seen) CHECK(std::abs(count - 1000) < 147);
   CHECK(s.below(0, 1) == 0);
+}
+
+TEST_CASE("logarithm, power, cosine and root are within 2^-22 of the true ones") {
+  double log = 0, power = 0, cosine = 0, root = 0;
+  auto const relative = [](float got, double wanted) { return std::abs(got - wanted) / std::abs(wanted); };
+  for (std::uint32_t bits = 0x00800000u; bits < 0x7F800000u; bits += 9973) {  // every exponent, 800 mantissas of each
+    float const x = std::bit_cast<float>(bits);
+    if (x != 1) log = std::max(log, relative(log2_of(x), std::log2(double{x})));
+    if (x < 0x1p80f) root = std::max(root, relative(root_of(x), std::sqrt(double{x})));
+  }
+  for (std::uint32_t n = 0; n < 1u << 24; n += 61) {
+    float const u = 1 - unit_float(n << 8), x = 252 * unit_float(n << 8) - 126;
+    if (u != 1) log = std::max(log, relative(log2_of(u), std::log2(double{u})));  // near 1 it is near 0
+    power = std::max(power, relative(exp2_of(x), std::exp2(double{x})));
+    cosine = std::max(cosine, std::abs(cosine_of_turns(unit_float(n << 8)) -
+                                       std::cos(6.283185307179586477 * double{unit_float(n << 8)})));
+  }
+  CHECK(log <= 0x1p-22);
+  CHECK(power <= 0x1p-22);
+  CHECK(cosine <= 0x1p-22);
+  CHECK(root <= 0x1p-22);
+}
+
+TEST_CASE("whole numbers and ends come out exactly") {
+  for (int e = -126; e <= 126; ++e) {
+    CHECK(log2_of(std::ldexp(1.f, e)) == static_cast<float>(e));
+    CHECK(exp2_of(static_cast<float>(e)) == std::ldexp(1.f, e));
+  }
+  CHECK(exp2_of(1e9f) == 0x1p126f);
+  CHECK(exp2_of(-std::numeric_limits<float>::infinity()) == 0x1p-126f);
+  CHECK(root_of(0) == 0);
+  CHECK(floor_of(-0.25f) == -1);
+  CHECK(floor_of(-3) == -3);
+  CHECK(floor_of(0x1p30f) == 1 << 30);
+  CHECK(floor_of(-0x1p30f) == -(1 << 30));
+  CHECK(within(-7, 5) == -5);
+  CHECK(within(4, 5) == 4);
+  CHECK(std::abs(within(std::numeric_limits<float>::quiet_NaN(), 5)) == 5);
+  CHECK(larger_of(2, 0.5f) == 2);
+}
+
+TEST_CASE("a normal number is Box's and Muller's of its two words, alone and beside others") {
+  random_stream const s{.seed = 3, .use = purpose::noise, .a = 5, .b = 1};
+  auto const right = [&](std::uint64_t index) {
+    random_words const w = s.words(index / 2);
+    std::uint64_t const k = 2 * (index % 2);
+    double const u = 1 - double{unit_float(w.word[k])}, v = unit_float(w.word[k + 1]);
+    return std::sqrt(-2 * std::log(u)) * std::cos(6.283185307179586477 * v);
+  };
+  // The largest is √(2 · 24 · ln 2) = 5.8; four functions within 2^-22 each, and a few roundings.
+  double const bound = 5.8 * 6 * 0x1p-22;
+  constexpr std::uint64_t far = std::uint64_t{1} << 40, carry = (std::uint64_t{1} << 33) - 5;
+  for (std::uint64_t const first : {std::uint64_t{0}, std::uint64_t{7}, far, carry})
+    for (std::uint64_t const step : {1u, 2u, 3u}) {
+      auto const several = s.normals<16>(first, step);
+      auto const three = s.normals<3>(first, step);
+      for (int i = 0; i < 16; ++i) {
+        std::uint64_t const index = first + static_cast<std::uint64_t>(i) * step;
+        CHECK(std::abs(s.normal(index) - right(index)) <= bound);
+        CHECK(std::abs(several[i] - right(index)) <= bound);
+        if (i < 3) CHECK(std::abs(three[i] - right(index)) <= bound);
+      }
+    }
 }
 
 TEST_CASE("normal numbers are finite and have mean 0 and deviation 1") {

@@ -109,6 +109,18 @@ static_assert(model<two_columns, tile<64, 64>>::classes == 2);
 // [/graph]
 }  // namespace wires
 
+namespace supervision {
+// [branch]
+using coarse_too = seq<level<stage<16, pad::zero>,
+                             seq<max_pool<2>, stage<32, pad::zero>, branch<"half", conv<2, 1>>, up_conv<16>>,
+                             stage<16, pad::zero>>,
+                       conv<2, 1>>;
+using taught = model<coarse_too, tile<64, 64>, supervise<"half", 0.4f>>;  // loss of the output + 0.4 · loss of "half"
+static_assert(taught::schema == model<coarse_too, tile<64, 64>>::schema); // the same weights
+static_assert(taught::inference::steps.steps.size() == 6);                // prediction leaves the branch out
+// [/branch]
+}  // namespace supervision
+
 namespace reuse {
 // [alias]
 template <int F> using norm_stage = seq<conv<F, 3, pad::zero>, group_norm<4>, silu>;  // alias: errors print what it is

@@ -38,6 +38,8 @@ samples fake_data() {
 
 TEST_CASE("samples and options") {
   image<float> const picture({1, 20, 20});
+  CHECK_SAID(samples(std::vector<sample>{}));
+  CHECK_SAID(samples(image<float>{}, label_image{}));
   CHECK_SAID(samples(picture, label_image({1, 20, 24})));
   image<float> holes = picture;
   holes(5, 6) = std::numeric_limits<float>::quiet_NaN();

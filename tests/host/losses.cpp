@@ -23,6 +23,11 @@ namespace {
 // The head is fused with the loss in the first, and stands alone in the second.
 using fused = seq<level<stage<5>, seq<max_pool<2>, stage<9>, up_conv<5>>, stage<5>>, conv<3, 1>>;
 using alone = seq<conv<18>, relu, conv<19>>;
+// Heads at half the size, enlarged and cropped for their loss, and at full size, cropped.
+using headed = seq<level<stage<5>, seq<max_pool<2>, stage<9>, branch<"half", conv<3, 1>>, up_conv<5>>,
+                         seq<branch<"full", conv<3, 1>>, stage<5>>>, conv<3, 1>>;
+template <class Loss>
+using supervised = model<headed, tile<24, 28>, supervise<"half", 0.5f>, minimise<Loss>, supervise<"full", 0.25f>>;
 }  // namespace
 
 TEST_CASE_TEMPLATE("gradients of networks agree with the oracle", Loss, smooth_cross_entropy<>, focal<>, focal<1.5f>,
@@ -30,6 +35,22 @@ TEST_CASE_TEMPLATE("gradients of networks agree with the oracle", Loss, smooth_c
                    dice_and_cross_entropy, with_region<focal<>, dice<>, 0.3f>) {
   gradients_agree<model<fused, tile<24, 28>, minimise<Loss>>>();
   gradients_agree<model<alone, tile<9, 13>, channels<2>, minimise<Loss>>>();
+}
+
+TEST_CASE_TEMPLATE("gradients agree with the oracle where branches are supervised", Loss, cross_entropy,
+                   dice_and_cross_entropy) {
+  gradients_agree<supervised<Loss>>();
+}
+
+TEST_CASE("what supervises is no part of names and shapes, and branches are none of prediction") {
+  using bare = model<fused, tile<24, 28>>;
+  using plain = model<headed, tile<24, 28>>;
+  using taught = supervised<cross_entropy>;
+  static_assert(plain::schema == taught::schema && plain::schema != bare::schema);
+  static_assert(bare::inference::peak_bytes == taught::inference::peak_bytes);
+  static_assert(bare::inference::steps.steps.size() == taught::inference::steps.steps.size());
+  static_assert(bare::multiply_adds == taught::multiply_adds);
+  static_assert(bare::parameter_count + (9 * 3 + 3) + (10 * 3 + 3) == taught::parameter_count);
 }
 
 TEST_CASE("the loss is no part of a network's names and shapes, and cross-entropy is what is minimised otherwise") {

@@ -45,6 +45,23 @@ TEST_CASE("files of the reference implementation are read") {
   CHECK_SENTENCE(file.values<float>("double"), "\"double\" is F64", "F32 is expected");
 }
 
+TEST_CASE("floats become the nearest bfloat16, and of two the even one") {
+  auto const as_float = [](std::uint32_t bits) { return std::bit_cast<float>(bits); };
+  for (std::uint32_t sign : {0u, 0x80000000u})
+    for (std::uint32_t b = 0; b < 0x7F80; ++b) {  // every finite one; the next above the last is infinity
+      std::uint32_t const here = sign | b << 16, middle = here + 0x8000, up = here + 0x10000;
+      std::uint32_t const even = b % 2 == 0 ? here : up;
+      bool agrees = true;
+      for (auto const& [from, to] : {std::pair{here, here}, {here + 1, here}, {middle - 1, here}, {middle, even},
+                                     {middle + 1, up}, {up - 1, up}})
+        agrees = agrees && float_to_bfloat(as_float(from)) == to >> 16;
+      if (!agrees) FAIL_CHECK("around ", as_float(here));
+    }
+  CHECK(float_to_bfloat(as_float(0xFF800000u)) == 0xFF80);
+  for (std::uint32_t const nan : {0x7F800001u, 0xFFC00000u, 0x7FFFFFFFu})
+    CHECK(std::isnan(bfloat_to_float(float_to_bfloat(as_float(nan)))));
+}
+
 TEST_CASE("every half-precision number is what its definition says") {
   for (unsigned bits = 0; bits < 65536; ++bits) {
     int const exponent = bits >> 10 & 31, fraction = bits & 1023;

@@ -78,6 +78,21 @@ TEST_CASE("a file that does not fit names the tensor and both shapes, and change
   CHECK(net.storage == std::vector<std::vector<float>>{six, {9.f, 9.f}});
 }
 
+TEST_CASE("weights stored as bf16 come back rounded, from a file of half the size") {
+  test::folder const folder;
+  fake_net net, other;
+  net.storage = {{1, -1.00390625f, 1.01171875f, 3e38f, -0.f, 1e-45f}, {0.1f, 1e30f}};  // the second and third are ties
+  save_weights(net, folder / "w.safetensors", stored_as::bf16);
+  load_weights(other, folder / "w.safetensors");
+  CHECK(other.storage[0] == std::vector<float>{1, -1, 1.015625f, bfloat_to_float(0x7F62), 0, 0});
+  CHECK(std::signbit(other.storage[0][4]));
+  for (std::size_t i = 0; i < 2; ++i)  // 8 significant bits: half a step is 2^-9 of the value at most
+    CHECK(std::abs(other.storage[1][i] - net.storage[1][i]) <= 0x1p-9f * net.storage[1][i]);
+  auto const file = read_safetensors(folder / "w.safetensors");
+  CHECK(file.at("level 0 / encode / conv 1 / weight").type == dtype::bf16);
+  CHECK(file.at("level 0 / encode / conv 1 / weight").bytes.size() == 12);
+}
+
 TEST_CASE("half-precision and double weights are converted") {
   test::folder const folder;
   fake_net net;

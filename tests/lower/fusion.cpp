@@ -25,6 +25,7 @@ TEST_CASE("fused equals unfused for small convolutional nets of every kind") {
   SUBCASE("1x1 convolutions in a row") { check_laws<two_heads>({1, 6, 5}, 1, 1); }
   SUBCASE("a graph with wires across") { check_laws<crossed>({1, 8, 6}, 1, 1); }
   SUBCASE("nested skips") { check_laws<plus_plus>({1, 12, 8}, 1, 2); }
+  SUBCASE("supervised heads") { check_laws<heads>({1, 12, 16}, 1, 1, {0, 1, 2, 8, 23, 31}); }
   SUBCASE("the paper's pattern") { check_laws<small_paper>({1, 44, 48}, 1, 1); }
   SUBCASE("the paper's pattern in 3-D") { check_laws<small_volume>({18, 20, 18}, 0, 1); }
   SUBCASE("3-D with everything") { check_laws<volume_of_everything>({6, 9, 12}, 0, 2); }

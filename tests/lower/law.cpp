@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include <oxbow/core/random.hpp>
@@ -78,12 +79,31 @@ std::string fault(placement const& p) {
       if (overlap(b, p.buffers[k]))
         return "values " + std::to_string(b.value) + " and " + std::to_string(p.buffers[k].value) + " overlap";
   }
+  int last = 0;
+  for (buffer const& b : p.buffers) last = std::max(last, b.dies);
+  for (int step = 0; step <= last; ++step) {
+    spare_room const r = spare_during(p, step);
+    for (buffer const& b : p.buffers)
+      if (b.born <= step && step <= b.dies &&
+          ((b.offset < r.offset + r.bytes && r.offset < b.offset + b.bytes) || b.offset + b.bytes > r.end))
+        return "value " + std::to_string(b.value) + " lies in what is said to be spare in step " + std::to_string(step);
+  }
   return {};
 }
 
 fusions choice(int bits) {
   return {(bits & 1) != 0, (bits & 2) != 0,  (bits & 4) != 0,
           (bits & 8) != 0, (bits & 16) != 0, (bits & 32) != 0 ? 64 : 0};
+}
+
+/// All that has a name and could be the output is supervised.
+supervised_values named_outputs(flat_graph const& forward, loss_function const* minimised) {
+  supervised_values all;
+  for (int const v : forward.named)
+    if (v != none && v != forward.output && forward.values[v].channels == forward.values[forward.output].channels &&
+        enlargement_of(forward, v).fits)
+      all.push({v, minimised});
+  return all;
 }
 
 void check_laws(flat_graph const& forward, std::vector<int> const& choices) {
@@ -95,7 +115,8 @@ void check_laws(flat_graph const& forward, std::vector<int> const& choices) {
        {static_cast<loss_function const*>(nullptr), &loss_of<cross_entropy>::self, &loss_of<dice_and_cross_entropy>::self}) {
     bool const training = minimised != nullptr;
     CAPTURE(training && minimised->regional());
-    auto const net = std::make_unique<flat_graph>(training ? differentiate(forward, *minimised) : for_inference(forward));
+    auto const net = std::make_unique<flat_graph>(
+        training ? differentiate(forward, *minimised, named_outputs(forward, minimised)) : for_inference(forward));
     REQUIRE_FALSE(net->overflows());
     truth const t{*net, s, training};
     for (int const bits : choices) {

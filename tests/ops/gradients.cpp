@@ -19,7 +19,9 @@ struct experiment {
   std::vector<double> theta;
   ops::context<double> given{.training = true, .key = {5, 2, 1}};
 
-  experiment(tracer const& t, std::uint64_t seed) : net{differentiate(t.net)} {
+  experiment(tracer const& t, std::uint64_t seed, loss_function const& minimised = loss_of<cross_entropy>::self,
+             supervised_values const& besides = supervised_values{})
+      : net{differentiate(t.net, minimised, besides)} {
     REQUIRE(t.first.broken == rule::none);
     auto const& in = net.values[0];
     auto const& out = net.values[t.net.output];
@@ -47,8 +49,11 @@ struct experiment {
 /// a loss below 10, over the step (1e-7). A kink nearer than the step is a matter of luck, and the numbers are fixed.
 constexpr double step = 1e-6, tolerance = 2e-7;
 
+void check(experiment e);
 template <class Net> void check(extent size, int first_axis, int channels) {
-  experiment e{infer<Net>(size, first_axis, channels), 1};
+  check(experiment{infer<Net>(size, first_axis, channels), 1});
+}
+void check(experiment e) {
   auto const run = ops::interpret(e.net, e.image, e.theta, e.given);
   REQUIRE(static_cast<std::int64_t>(run.gradients.size()) == e.net.trained_count);
   CHECK(std::isfinite(run.loss()));
@@ -129,6 +134,49 @@ TEST_CASE("a node that nobody reads has no gradient") {
     for (std::int64_t k = 0; k < e.net.parameters[i].count(); ++k)
       CHECK(run.gradients[static_cast<std::size_t>(e.net.parameters[i].offset + k)] == 0);
   CHECK(dot(run.gradients, run.gradients) > 0);
+}
+
+TEST_CASE("the loss of a supervised branch is that of its enlarged middle, and all gradients follow") {
+  // 20 × 22 → 18 × 20 → 9 × 10 → 7 × 8, which enlarged is 14 × 16; → 12 × 14, the output.
+  using net = graph<node<"x", seq<conv<3>, silu>, "input">,
+                    node<"low", seq<avg_pool<2>, conv<4>, gelu, branch<"half", conv<2, 1>>, upsample<2>>, "x">,
+                    node<"full", conv<2, 1>, "low">, node<"out", conv<2>, "low">>;
+  auto const traced = infer<net>({1, 20, 22}, 1, 1);
+  int const half = traced.net.find("half"), full = traced.net.find("full");
+  REQUIRE(traced.net.values[half].size == extent{1, 7, 8});
+  REQUIRE(traced.net.values[traced.net.output].size == extent{1, 12, 14});
+  supervised_values besides;
+  besides.push({half, &loss_of<weighted<cross_entropy, 0.5f>>::self});
+  besides.push({full, &loss_of<weighted<focal<>, 0.25f>>::self});
+  experiment const e{traced, 1, loss_of<dice_and_cross_entropy>::self, besides};
+  check(e);
+
+  // The three losses once more, from the logits alone.
+  auto const run = ops::interpret(e.net, e.image, e.theta, e.given);
+  double expected = 0, n = 0;
+  for (auto const l : e.given.labels) n += l != ignored;
+  auto const probability = [](tensor<double> const& x, int c, ops::pixel p) {
+    return std::exp(x(c, p)) / (std::exp(x(0, p)) + std::exp(x(1, p)));
+  };
+  auto const& low = run.values[static_cast<std::size_t>(half)];
+  auto const& high = run.values[static_cast<std::size_t>(full)];
+  auto const& out = run.values[static_cast<std::size_t>(traced.net.output)];
+  double both[2]{}, predicted[2]{}, truth[2]{};
+  ops::for_each_pixel({1, 12, 14}, [&](ops::pixel p) {
+    int const label = e.given.labels[static_cast<std::size_t>(p.y * 14 + p.x)];
+    if (label == ignored) return;
+    double const w = e.given.weights(0, p), share = w / n;
+    expected += share * 0.5 * -std::log(probability(low, label, {0, (p.y + 1) / 2, (p.x + 1) / 2}));
+    double const sure = probability(high, label, {0, p.y + 1, p.x + 1});
+    expected += share * 0.25 * -(1 - sure) * (1 - sure) * std::log(sure);
+    expected += share * 0.5 * -std::log(probability(out, label, p));
+    for (int c = 0; c < 2; ++c) {
+      double const s = probability(out, c, p);
+      both[c] += c == label ? w * s : 0, predicted[c] += w * s, truth[c] += c == label ? w : 0;
+    }
+  });
+  for (int c = 0; c < 2; ++c) expected += 0.5 * 0.5 * (1 - (2 * both[c] + 2) / (predicted[c] + truth[c] + 2));
+  CHECK(run.loss() == doctest::Approx(expected).epsilon(1e-12));
 }
 
 TEST_CASE("norms of every kind, next to everything") {

@@ -1,4 +1,4 @@
-// expect: graph: two nodes have this name. Rename one
+// expect: graph: two nodes or branches have this name. Rename one
 // rule: name_is_new
 // first: at<.*graph<1>, .*node<'s', 'a', 'm', 'e'> ?>
 // first: name_is<'s', 'a', 'm', 'e'>

@@ -1,4 +1,4 @@
-// Scores of the demonstration, against counting by hand; and which images are held out.
+// What the demonstration shows, against counting by hand; and which images are held out.
 #include <doctest/doctest.h>
 #include <unistd.h>
 
@@ -8,7 +8,6 @@
 
 #include "../../examples/support/folder.hpp"
 #include "../../examples/support/membranes_page.hpp"
-#include "../../examples/support/scores.hpp"
 
 using namespace support;
 
@@ -56,24 +55,6 @@ TEST_CASE("no threshold, bright or dark, has fewer wrong pixels than the best on
   }
 }
 
-TEST_CASE("the pixel error of ISBI 2012 is 1 - F at the best threshold over all images together") {
-  oxbow::label_image truth({1, 1, 5});
-  truth.data = {1, 1, 0, 0, oxbow::ignored};
-  oxbow::image<float> p({1, 1, 5}, 2);
-  p.data = {.05f, .95f, .65f, .35f, .55f, .45f, .9f, .1f, .5f, .5f};  // pairs: class 0, class 1
-  threshold_sweep sweep;
-  CHECK(threshold_sweep{}.error() == 1);
-  // Above .3: pixels 0, 1, 2 against truth 0, 1, so F = 2·2 / (3 + 2).
-  sweep.add(truth, p);
-  CHECK(sweep.error() == doctest::Approx(1 - 4. / 5));
-  // A second image that is right everywhere joins before F is taken: 2·3 / (4 + 3), not the mean of both.
-  oxbow::label_image one({1, 1, 1}, 1, 1);
-  oxbow::image<float> sure({1, 1, 1}, 2);
-  sure.data = {.01f, .99f};
-  sweep.add(one, sure);
-  CHECK(sweep.error() == doctest::Approx(1 - 6. / 7));
-}
-
 TEST_CASE("a found cell bears the number of the true cell it covers most, one on membrane only a number of its own") {
   detail::numbered_cells const truth{[] {
                                oxbow::instance_image t({1, 1, 8});
@@ -106,24 +87,35 @@ TEST_CASE("images find their labels in the order of their names, and pages in st
     oxbow::write_png(f.path / "images" / name, oxbow::image<std::uint8_t>({1, 2, 3}, 1, static_cast<std::uint8_t>(i)));
     oxbow::write_png(f.path / "labels" / name, oxbow::label_image({1, 2, 3}, 1, i == 2 ? 255 : 0));
   }
-  auto const all = read_pairs(f.path / "images", f.path / "labels", 2, {{0, 0}, {255, 1}});
+  auto const all = read_pairs(f.path / "images", f.path / "labels", read_membranes);
   CHECK(all.names == std::vector<std::string>{"2", "10"});
   CHECK(all.labels[0](1, 2) == 1);
   CHECK(all.labels[1](1, 2) == 0);
   CHECK(all.images[0](0, 0) < all.images[1](0, 0));
 
   oxbow::write_png(f.path / "labels" / "10.png", oxbow::label_image({1, 3, 2}));
-  CHECK_THROWS_WITH(read_pairs(f.path / "images", f.path / "labels", 2, {{0, 0}, {255, 1}}),
+  CHECK_THROWS_WITH(read_pairs(f.path / "images", f.path / "labels", read_membranes),
                     doctest::Contains("2 x 3 and the labels 3 x 2"));
   std::filesystem::remove(f.path / "labels" / "10.png");
-  CHECK_THROWS_WITH(read_pairs(f.path / "images", f.path / "labels", 2, {{0, 0}, {255, 1}}),
+  CHECK_THROWS_WITH(read_pairs(f.path / "images", f.path / "labels", read_membranes),
                     doctest::Contains("2 images and 1 label files"));
+
+  // Maps of some of the slices, in files of another kind, find theirs by name.
+  std::filesystem::create_directories(f.path / "maps");
+  oxbow::write_tiff(f.path / "maps" / "2.tif", oxbow::image<float>({1, 2, 3}, 1, 0.25f));
+  auto const named = read_named_pairs(f.path / "maps", f.path / "labels", read_membranes);
+  CHECK(named.names == std::vector<std::string>{"2"});
+  CHECK(named.labels[0](1, 2) == 1);
+  CHECK(named.images[0](1, 2) == 0.25f);
+  oxbow::write_tiff(f.path / "maps" / "3.tif", oxbow::image<float>({1, 2, 3}));
+  CHECK_THROWS_WITH(read_named_pairs(f.path / "maps", f.path / "labels", read_membranes),
+                    doctest::Contains("no labels called 3"));
 
   std::vector<oxbow::image<float>> const pages(3, oxbow::image<float>({1, 2, 3}));
   std::vector<oxbow::label_image> const known(3, oxbow::label_image({1, 2, 3}));
   oxbow::write_tiff(f.path / "stack.tif", pages);
   oxbow::write_tiff(f.path / "known.tif", known);
-  CHECK(read_pairs(f.path / "stack.tif", f.path / "known.tif", 2, {{0, 0}}).names[2] == "stack:2");
+  CHECK(read_pairs(f.path / "stack.tif", f.path / "known.tif", read_membranes).names[2] == "stack:2");
 }
 
 TEST_CASE("images are held out by name or number, every fifth if none is named, and never all or none") {
@@ -132,9 +124,10 @@ TEST_CASE("images are held out by name or number, every fifth if none is named, 
     for (int i = 0; i < count; ++i) all.add("n" + std::to_string(i), {}, {});
     return all;
   };
-  CHECK(split(some(7), {"n3", "0"}).second.names == std::vector<std::string>{"n0", "n3"});
-  CHECK(split(some(9), {}).second.names == std::vector<std::string>{"n2", "n7"});
-  CHECK(split(some(9), {}).first.size() == 7);
+  CHECK(split(some(7), {"n3", "0"}).unseen.names == std::vector<std::string>{"n0", "n3"});
+  CHECK(split(some(9), {}).unseen.names == std::vector<std::string>{"n2", "n7"});
+  CHECK(split(some(9), {}).known.size() == 7);
+  CHECK(split(some(9), {}, 3).unseen.names == std::vector<std::string>{"n1", "n4", "n7"});
   CHECK_THROWS_WITH(split(some(2), {"x"}), doctest::Contains("no image \"x\" to hold out"));
   CHECK_THROWS_WITH(split(some(2), {"2"}), doctest::Contains("from n0 to n1"));
   CHECK_THROWS_WITH(split(some(2), {"0", "1"}), doctest::Contains("of 2 images 2 are held out"));

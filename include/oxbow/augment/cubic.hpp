@@ -1,5 +1,8 @@
 // Cubic interpolation along one axis.
 #pragma once
+#include <cmath>
+
+#include <oxbow/core/lanes.hpp>
 #include <oxbow/core/portable.hpp>
 
 namespace oxbow {
@@ -15,33 +18,40 @@ struct cubic_weights {
                (0.5f * t - 0.5f) * t * t} {}
 };
 
-/// The nodes 0 … nodes − 1 of a coarse grid that make the value at a place, which is first brought between the first
-/// and the last of them. A node beyond the grid continues it in a straight line, 2·a − b, and its weight
-/// is handed to a and b; so a field that is linear in the nodes comes out linear up to the border.
-struct node_taps {
-  int first = 0, count = 1;
-  float weight[4] = {1, 0, 0, 0};
+namespace detail {
 
-  OXBOW_DEVICE node_taps(float place, int nodes) {
-    if (nodes == 1) return;
-    float const last = static_cast<float>(nodes - 1);
-    place = place > 0 ? (place < last ? place : last) : 0;
-    int left = static_cast<int>(place);
-    left = left < nodes - 2 ? left : nodes - 2;  // the last node is the end of the last interval
-    cubic_weights w(place - static_cast<float>(left));
-    if (left == 0) {
-      w.weight[1] += 2 * w.weight[0];
-      w.weight[2] -= w.weight[0];
-    }
-    if (left == nodes - 2) {
-      w.weight[2] += 2 * w.weight[3];
-      w.weight[1] -= w.weight[3];
-    }
-    int const skip = left == 0 ? 1 : 0;
-    first = left - 1 + skip;
-    count = (left == nodes - 2 ? 3 : 4) - skip;
-    for (int i = 0; i < count; ++i) weight[i] = w.weight[i + skip];
-  }
-};
+/// The same kernel as a function of the distance.
+inline OXBOW_DEVICE float cubic_kernel(float distance) {
+  float const d = std::fabs(distance), past = d - 1, left = 2 - d;
+  float const near = 1 + d * d * (1.5f * d - 2.5f), far = -0.5f * past * left * left;
+  return d < 1 ? near : d < 2 ? far : 0.f;
+}
+
+}  // namespace detail
+
+/// What node `node` of a coarse grid, 0 … nodes − 1, weighs at some places between the first and the last of them. A
+/// node beyond the grid continues it in a straight line, 2·a − b, and its weight is handed to a and b; so a field that
+/// is linear in the nodes comes out linear up to the border. Every node is asked at every place: of so few most weigh
+/// something, and no place takes another way than its neighbours.
+template <int Count>
+OXBOW_DEVICE lanes<float, Count> node_weights(int node, int nodes, lanes<float, Count> place) {
+  auto weight = all<Count>(1.f);
+  if (nodes == 1) return weight;
+  auto const kernel_at = [&](int other) {
+    lanes<float, Count> made;
+    for (int i = 0; i < Count; ++i) made[i] = detail::cubic_kernel(place[i] - static_cast<float>(other));
+    return made;
+  };
+  weight = kernel_at(node);
+  auto const hand_over = [&](float times, int beyond) {
+    auto const more = kernel_at(beyond);
+    for (int i = 0; i < Count; ++i) weight[i] += times * more[i];
+  };
+  if (node == 0) hand_over(2, -1);
+  if (node == 1) hand_over(-1, -1);
+  if (node == nodes - 1) hand_over(2, nodes);
+  if (node == nodes - 2) hand_over(-1, nodes);
+  return weight;
+}
 
 }  // namespace oxbow

@@ -30,8 +30,9 @@ struct sample_target {
 inline sample_source source_of(sample const& s) { return {s.input.view(), s.labels.view(), s.weights.view()}; }
 inline sample_target target_of(sample& s) { return {s.input.view(), s.labels.view(), s.weights.view()}; }
 
-/// Fills tile pixel i, for any order of i: a functor over a counting iterator, for threads and kernels alike.
-template <class Drawn> struct gather_pixel {
+/// Fills some tile pixels side by side in a row, all at once: a loop over them in each step, which becomes vector
+/// instructions. A kernel fills one. Pixels beyond the row's end are computed and not stored.
+template <class Drawn> struct gather_pixels {
   sample_source source;
   sample_target target;
   Drawn drawn;
@@ -39,40 +40,60 @@ template <class Drawn> struct gather_pixel {
   extent halo;  ///< pixels of the tile before the first label, per axis
   sampling how;
 
-  OXBOW_DEVICE void operator()(std::int64_t i) const {
-    extent const tile = target.input.size;
-    int const x = static_cast<int>(i % tile.width);
-    int const y = static_cast<int>(i / tile.width % tile.height);
-    int const z = static_cast<int>(i / (std::int64_t{tile.width} * tile.height));
-    source_place const place(drawn.coordinate(static_cast<float>(z), static_cast<float>(y), static_cast<float>(x)),
-                             corner);
+  template <int Count> OXBOW_DEVICE void fill(int z, int y, int x) const {
+    positions<Count> at{all<Count>(static_cast<float>(z)), all<Count>(static_cast<float>(y)), {}};
+    for (int i = 0; i < Count; ++i) at.x[i] = static_cast<float>(x + i);
+    source_places<Count> const places(drawn.pull(at), corner);
+    bool const inside = are_inside(places, source.input.size, source.input.channels);
 
-    int const channels = target.input.channels;
-    auto const fill = [&](auto const& read) {
-      for (int c = 0; c < channels; ++c) {
-        std::int64_t const index = i * channels + c;
-        target.input.data[index] = drawn.value(read(source.input, c), index);
-      }
-    };
-    bool filled = false;
-    if constexpr (Drawn::smoothing_maps > 0)
-      if (smoothing_kernel const kernel = drawn.smoothing(); kernel.radius > 0) {
-        fill(smoothed_sampler(place, source.input.size, kernel));
-        filled = true;
-      }
-    if (filled) {  // smoothed
-    } else if (how == sampling::linear) {
-      fill(linear_sampler(place, source.input.size));
-    } else {
-      fill(cubic_sampler(place, source.input.size));
+    int const channels = target.input.channels, left = target.input.size.width - x, count = left < Count ? left : Count;
+    std::int64_t const first = target.input.size.index(z, y, x) * channels;
+    for (int c = 0; c < channels; ++c) {
+      auto const values = drawn.values(read(places, c, inside), first + c, channels);
+      for (int i = 0; i < count; ++i) target.input.data[first + i * channels + c] = values[i];
     }
 
+    // The pixels that have a label: their places in its row.
+    extent const size = target.labels.data ? target.labels.size : target.weights.size;
     int const lz = z - halo.depth, ly = y - halo.height, lx = x - halo.width;
-    if (target.labels.data && target.labels.size.contains(lz, ly, lx))
-      target.labels(lz, ly, lx, 0) = nearest_pixel<std::uint8_t>(source.labels, place);
-    if (target.weights.data && target.weights.size.contains(lz, ly, lx))
-      target.weights(lz, ly, lx, 0) =
-          source.weights.data ? linear_sampler(place, source.weights.size)(source.weights, 0) : 1.f;
+    if (lz < 0 || lz >= size.depth || ly < 0 || ly >= size.height) return;
+    int const from = lx < 0 ? -lx : 0, to = lx + count > size.width ? size.width - lx : count;
+    if (from >= to) return;
+    std::int64_t const row = size.index(lz, ly, 0) + lx;
+    if (target.labels.data) {
+      auto const labels = read_nearest(source.labels, places, inside);
+      for (int i = from; i < to; ++i) target.labels.data[row + i] = labels[i];
+    }
+    if (target.weights.data) {
+      auto weights = all<Count>(1.f);
+      if (source.weights.data) weights = read_linear(source.weights, places, 0, inside);
+      for (int i = from; i < to; ++i) target.weights.data[row + i] = weights[i];
+    }
+  }
+
+ private:
+  template <int Count>
+  OXBOW_DEVICE lanes<float, Count> read(source_places<Count> const& places, int c, bool inside) const {
+    extent const size = source.input.size;
+    lanes<float, Count> values;
+    if constexpr (Drawn::smoothing_maps > 0)
+      if (smoothing_kernel const kernel = drawn.smoothing(); kernel.radius > 0) {
+        for (int i = 0; i < Count; ++i) values[i] = smoothed_pixels(places[i], size, kernel)(source.input, c);
+        return values;
+      }
+    if (how == sampling::linear) return read_linear(source.input, places, c, inside);
+    for (int i = 0; i < Count; ++i) values[i] = cubic_pixels(places[i], size)(source.input, c);
+    return values;
+  }
+};
+
+/// Fills tile pixel i, for any order of i: a functor over a counting iterator, for kernels.
+template <class Drawn> struct gather_pixel : gather_pixels<Drawn> {
+  OXBOW_DEVICE void operator()(std::int64_t i) const {
+    extent const tile = this->target.input.size;
+    std::int64_t const row = i / tile.width;
+    this->template fill<1>(static_cast<int>(row / tile.height), static_cast<int>(row % tile.height),
+                           static_cast<int>(i % tile.width));
   }
 };
 
@@ -121,9 +142,11 @@ template <class Drawn, class ForEach = serial_for>
 void gather(sample_source const& source, Drawn const& drawn, extent corner, sample_target const& target,
             ForEach&& for_each = {}, sampling how = sampling::linear) {
   extent const halo = detail::checked_halo(source, target), tile = target.input.size;
-  gather_pixel<Drawn> const pixel{source, target, drawn, corner, halo, how};
+  gather_pixels<Drawn> const pixels{source, target, drawn, corner, halo, how};
+  constexpr int at_once = 16;
   for_each(std::int64_t{tile.depth} * tile.height, [&](std::int64_t row) {
-    for (std::int64_t x = 0; x < tile.width; ++x) pixel(row * tile.width + x);
+    int const z = static_cast<int>(row / tile.height), y = static_cast<int>(row % tile.height);
+    for (int x = 0; x < tile.width; x += at_once) pixels.template fill<at_once>(z, y, x);
   });
 }
 

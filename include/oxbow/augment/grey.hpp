@@ -11,15 +11,26 @@ struct drawn_grey {
   random_stream pixels;
   std::uint64_t first;
 
-  OXBOW_DEVICE float value(float v, std::int64_t index) const {
-    if (gamma != 1) {
-      // An odd function, so that values below black stay below it and the map is continuous.
-      float const t = (v - black) / range;
-      v = black + range * std::copysign(std::pow(std::fabs(t), gamma), t);
+  OXBOW_DEVICE float value(float v, std::int64_t index) const { return values(lanes<float, 1>{{v}}, index, 1)[0]; }
+  template <int Count>
+  OXBOW_DEVICE lanes<float, Count> values(lanes<float, Count> v, std::int64_t index, std::int64_t step) const {
+    if (gamma != 1)
+      for (int i = 0; i < Count; ++i) {
+        // An odd function, so that values below black stay below it and the map is continuous. Black itself counts as
+        // 2^-80 of the range away from it, since it has no logarithm.
+        float const t = (v[i] - black) / range;
+        v[i] = black + range * std::copysign(exp2_of(gamma * log2_of(larger_of(std::fabs(t), 0x1p-80f))), t);
+      }
+    float const middle = black + range * 0.5f;
+    if (slope != 1)
+      for (int i = 0; i < Count; ++i) v[i] = middle + slope * (v[i] - middle);
+    if (offset != 0)
+      for (int i = 0; i < Count; ++i) v[i] += offset;
+    if (noise != 0) {
+      auto const normal = pixels.normals<Count>(first / 2 + static_cast<std::uint64_t>(index),
+                                                static_cast<std::uint64_t>(step));
+      for (int i = 0; i < Count; ++i) v[i] += noise * normal[i];
     }
-    if (slope != 1) v = black + range * 0.5f + slope * (v - (black + range * 0.5f));
-    if (offset != 0) v += offset;
-    if (noise != 0) v += noise * pixels.normal(first / 2 + static_cast<std::uint64_t>(index));
     return v;
   }
 };

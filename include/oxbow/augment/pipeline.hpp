@@ -54,7 +54,10 @@ struct smoothing_kernel {
 ///   position pull(position) const             where the value at a place comes from, and/or
 ///   float value(float, std::int64_t) const    what a grey value becomes; the integer numbers tile pixel and channel
 ///   smoothing_kernel smoothing() const        how the source is smoothed before anything else; one map at most has it
-/// all marked OXBOW_DEVICE. Augmentations of one's own join by having it.
+/// all marked OXBOW_DEVICE. Augmentations of one's own join by having it. What is dear can be written for several
+/// pixels at once, for any Count, in place of the first two:
+///   positions<Count> pull(positions<Count>) const
+///   lanes<float, Count> values(lanes<float, Count>, std::int64_t first, std::int64_t step) const
 template <class Map>
 concept augmentation_map = requires(Map const& map, map_random const& random, extent tile) {
   map.draw(random, tile);
@@ -90,6 +93,11 @@ template <> struct drawn<> {
   constexpr OXBOW_DEVICE position coordinate(float z, float y, float x) const { return {z, y, x}; }
   constexpr OXBOW_DEVICE position coordinate(float y, float x) const { return {0, y, x}; }
   constexpr OXBOW_DEVICE float value(float v, std::int64_t) const { return v; }
+  template <int Count> constexpr OXBOW_DEVICE positions<Count> pull(positions<Count> at) const { return at; }
+  template <int Count>
+  constexpr OXBOW_DEVICE lanes<float, Count> values(lanes<float, Count> v, std::int64_t, std::int64_t) const {
+    return v;
+  }
   static constexpr int smoothing_maps = 0;
 };
 
@@ -106,19 +114,35 @@ template <class First, class... Rest> struct drawn<First, Rest...> {
     else return rest.smoothing();
   }
 
-  OXBOW_DEVICE position pull(position at) const {
+  template <int Count> OXBOW_DEVICE positions<Count> pull(positions<Count> at) const {
     at = rest.pull(at);
-    if constexpr (requires { first.pull(at); }) at = first.pull(at);
+    if constexpr (requires { first.pull(at); }) {
+      at = first.pull(at);
+    } else if constexpr (requires { first.pull(position{}); }) {
+      for (int i = 0; i < Count; ++i) {
+        position const from = first.pull(position{at.z[i], at.y[i], at.x[i]});
+        at.z[i] = from.z, at.y[i] = from.y, at.x[i] = from.x;
+      }
+    }
     return at;
+  }
+  OXBOW_DEVICE position pull(position at) const {
+    auto const one = pull(positions<1>{{at.z}, {at.y}, {at.x}});
+    return {one.z[0], one.y[0], one.x[0]};
   }
   /// Source position, in tile coordinates, of tile pixel (z, y, x).
   OXBOW_DEVICE position coordinate(float z, float y, float x) const { return pull({z, y, x}); }
   OXBOW_DEVICE position coordinate(float y, float x) const { return pull({0, y, x}); }
 
   /// `index` is the tile pixel's row-major number · channels + channel.
-  OXBOW_DEVICE float value(float v, std::int64_t index) const {
-    if constexpr (requires { first.value(v, index); }) v = first.value(v, index);
-    return rest.value(v, index);
+  OXBOW_DEVICE float value(float v, std::int64_t index) const { return values(lanes<float, 1>{{v}}, index, 1)[0]; }
+  /// The same of several, whose indices begin at `index` and lie `step` apart.
+  template <int Count>
+  OXBOW_DEVICE lanes<float, Count> values(lanes<float, Count> v, std::int64_t index, std::int64_t step) const {
+    if constexpr (requires { first.values(v, index, step); }) v = first.values(v, index, step);
+    else if constexpr (requires { first.value(v[0], index); })
+      for (int i = 0; i < Count; ++i) v[i] = first.value(v[i], index + i * step);
+    return rest.values(v, index, step);
   }
 };
 

@@ -1,8 +1,8 @@
 // Positions between pixels.
 #pragma once
-#include <cmath>
-
+#include <oxbow/core/elementary.hpp>
 #include <oxbow/core/extent.hpp>
+#include <oxbow/core/lanes.hpp>
 #include <oxbow/core/portable.hpp>
 
 namespace oxbow {
@@ -10,6 +10,11 @@ namespace oxbow {
 /// A place between pixels, in pixels from the centre of a tile's first pixel.
 struct position {
   float z = 0, y = 0, x = 0;
+};
+
+/// Several places side by side.
+template <int Count> struct positions {
+  lanes<float, Count> z, y, x;
 };
 
 /// The middle of a tile, which rotations, scales and mirrors keep in place: exact, as it is a multiple of 1/2.
@@ -27,11 +32,9 @@ struct split_coordinate {
 /// Coordinates further away than 2^30 pixels, and such as are not numbers, are brought back to that bound, so that
 /// no map, however wild, makes a read outside the source.
 inline OXBOW_DEVICE split_coordinate split(float coordinate) {
-  constexpr float bound = 0x1p30f;
-  if (!(coordinate > -bound)) return {-(1 << 30), 0.f};
-  if (!(coordinate < bound)) return {1 << 30, 0.f};
-  float const floor = std::floor(coordinate);
-  return {static_cast<int>(floor), coordinate - floor};
+  float const c = within(coordinate, 0x1p30f);
+  int const floor = floor_of(c);
+  return {floor, c - static_cast<float>(floor)};
 }
 
 }  // namespace oxbow

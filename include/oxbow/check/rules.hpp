@@ -25,6 +25,7 @@ template <int Limit> struct names;
 template <int Limit> struct tensors;
 template <int Limit> struct layers;
 template <int Limit> struct steps_of_a_path;
+template <int Limit> struct losses;
 }  // namespace room_for
 template <long long Bytes> struct bytes_needed;
 template <long long Bytes> struct bytes_allowed;
@@ -134,7 +135,7 @@ template <class At, class Name> struct name_is_known {
   static_assert(never<At, Name>, "graph: no node has this name. Spell it as a node does, or read \"input\".");
 };
 template <class At, class Name> struct name_is_new {
-  static_assert(never<At, Name>, "graph: two nodes have this name. Rename one.");
+  static_assert(never<At, Name>, "graph: two nodes or branches have this name. Rename one.");
 };
 template <class At, class Name> struct name_comes_earlier {
   static_assert(
@@ -150,8 +151,21 @@ template <class Tile> struct tile_has_two_or_three_sizes {
 template <class Option> struct option_is_known {
   static_assert(never<Option>,
                 "model: behind the tile come channels<N>, classes<N>, inference_memory<N>, training_memory<N>, "
-                "minimise<loss> and fast_convolution<0, 2, 4 or 6>, and nothing else. A loss has a value and a "
-                "derivative, for float and double.");
+                "minimise<loss>, supervise<name, weight above 0> and fast_convolution<0, 2, 4 or 6>, and nothing else. "
+                "A loss has a value and a derivative, for float and double.");
+};
+template <class Name> struct supervised_name_is_known {
+  static_assert(never<Name>, "supervise: nothing has this name. Spell it as a node or branch of the network does.");
+};
+template <class Name, class Channels> struct supervised_node_has_the_outputs_channels {
+  static_assert(never<Name, Channels>,
+                "supervise: what is supervised must have as many channels as the output. Let a conv<classes, 1> be its "
+                "last layer.");
+};
+template <class Name, class Node, class Output> struct supervised_node_covers_the_output {
+  static_assert(never<Name, Node, Output>,
+                "supervise: enlarged to the pixels of the output, this must reach as far as it or further, on both "
+                "sides alike. Supervise a place before more convolutions, or use zero padding.");
 };
 template <class Output, class Classes> struct output_has_a_channel_per_class {
   static_assert(never<Output, Classes>,

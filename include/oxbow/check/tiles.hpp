@@ -82,6 +82,18 @@ struct ratio {
   constexpr int of(int n) const { return (n * over + under - 1) / under; }  ///< rounded up
 };
 
+/// How far the pixels of a value lie apart along an axis, in tile pixels.
+constexpr ratio step_along(flat_graph const& net, int v, int axis) {
+  ratio step;
+  for (; net.producer(v).kind != op_kind::image; v = net.producer(v).in[0]) {
+    op const& o = net.producer(v);
+    if (o.kind == op_kind::convolve) step = step.times(o.stride[axis], 1);
+    else if (o.kind == op_kind::max_pool || o.kind == op_kind::avg_pool) step = step.times(o.window[axis], 1);
+    else if (o.kind == op_kind::up_convolve || o.kind == op_kind::upsample) step = step.times(1, o.window[axis]);
+  }
+  return step;
+}
+
 /// How one axis is sampled.
 struct axis_sampling {
   int alignment = 1;  ///< tile pixels: shifting the image by a multiple shifts every value by whole pixels

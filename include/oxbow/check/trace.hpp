@@ -25,6 +25,7 @@ template <class... L> constexpr word word_of(seq<L...>) { return word::seq; }
 template <class E, class I, class D, join J> constexpr word word_of(level<E, I, D, J>) { return word::level; }
 template <class B, class P> constexpr word word_of(residual<B, P>) { return word::residual; }
 template <class... N> constexpr word word_of(graph<N...>) { return word::graph; }
+template <name N, class L> constexpr word word_of(branch<N, L>) { return word::seq; }  // its name says where
 template <int C, int K, pad B, int S, int D> constexpr word word_of(conv<C, K, B, S, D>) { return word::conv; }
 template <int C, int F> constexpr word word_of(up_conv<C, F>) { return word::up_conv; }
 template <int F, interpolation How> constexpr word word_of(oxbow::upsample<F, How>) { return word::upsample; }
@@ -144,7 +145,7 @@ struct wires {
 
 constexpr void read_node(name from, int position, tracer& t, wires const& w, int& joined) {
   int const known = w.find(t, from);
-  short const in_table = static_cast<short>(known == none ? t.net.names.push(from) : w.first + known);
+  short const in_table = static_cast<short>(known == none ? t.net.add_name(from) : w.first + known);
   part const inside{t, {word::source, in_table}};
   if (known == none) t.report(rule::name_is_known);
   else if (known >= w.values.size()) t.report(rule::name_comes_earlier);
@@ -163,6 +164,7 @@ constexpr void trace_node(node<Name, Layer, From...>, tracer& t, wires& w) {
   (read_node(From, position++, t, w, joined), ...);
   trace_layer(Layer{}, t);
   w.values.push(t.at);
+  if (in_table <= last) t.net.named[in_table] = t.at;
 }
 
 template <name Name, class Layer, name... From> constexpr name name_of(node<Name, Layer, From...>) { return Name; }
@@ -171,10 +173,20 @@ template <name Name, class Layer, name... From> constexpr name name_of(node<Name
 
 template <class... Nodes> constexpr void trace(graph<Nodes...>, tracer& t) {
   detail::wires w{.first = t.net.names.size(), .nodes = 1 + static_cast<int>(sizeof...(Nodes))};
-  t.net.names.push("input");
-  (t.net.names.push(detail::name_of(Nodes{})), ...);
+  t.net.add_name("input", t.at);
+  (t.net.add_name(detail::name_of(Nodes{})), ...);
   w.values.push(t.at);
   (detail::trace_node(Nodes{}, t, w), ...);
+}
+
+template <name Name, class Layer> constexpr void trace(branch<Name, Layer>, tracer& t) {
+  int const x = t.at, in_table = t.net.add_name(Name);
+  detail::part const inside{t, {word::node, static_cast<short>(in_table)}};
+  for (int i = 0; i < in_table; ++i)
+    if (t.net.names[i] == Name) t.report(rule::name_is_new);
+  trace_layer(Layer{}, t);
+  t.net.named[in_table] = t.at;
+  t.at = x;
 }
 
 /// Gives each parameter tensor its place: what training changes first, running statistics behind.

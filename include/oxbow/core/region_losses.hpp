@@ -93,6 +93,21 @@ template <class Pixel, class Region, real Share> struct loss_of<with_region<Pixe
       detail::regional<detail::scaled<Pixel, real(1 - float{Share})>, Region>(float{Share});
 };
 
+/// Factor · L, of a pixel or of a region: the loss of an output that counts more or less than another.
+template <class L, real Factor> struct weighted {};
+template <pixel_loss L, real Factor> struct loss_of<weighted<L, Factor>> {
+  static constexpr loss_function self = loss_of<detail::scaled<L, Factor>>::self;
+};
+template <region_loss L, real Factor> requires(!pixel_loss<L>) struct loss_of<weighted<L, Factor>> {
+  static constexpr loss_function self = detail::regional<detail::no_pixel_loss, L>(float{Factor});
+};
+template <class Pixel, class Region, real Share, real Factor>
+struct loss_of<weighted<with_region<Pixel, Region, Share>, Factor>> {
+  static constexpr loss_function self =
+      detail::regional<detail::scaled<Pixel, real((1 - float{Share}) * float{Factor})>, Region>(float{Share} *
+                                                                                              float{Factor});
+};
+
 /// The slopes of a region's loss by the probabilities of one pixel of weight 1, from the sums of all classes:
 /// for class k, slopes[k].both at the label and slopes[k].predicted everywhere. Returns the loss.
 /// shapes  sums: both, predicted and truth of class 0, then of class 1, …

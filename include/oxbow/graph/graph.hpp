@@ -123,6 +123,7 @@ struct flat_graph {
   list<parameter, limits::parameters> parameters{};
   list<path, limits::layers> layers{};
   list<name, limits::nodes> names{};
+  list<int, limits::nodes> named{};  ///< the value that each name stands for; none for one that is only asked for
   int first_axis = 1;                ///< 1 in 2-D, 0 in 3-D
   int output = 0;                    ///< the value that the caller reads
   int loss = none;                   ///< the loss of each pixel, in a training graph
@@ -136,8 +137,32 @@ struct flat_graph {
     ops.push(o);
     return o.out[0];
   }
+  constexpr int add_name(name n, int stands_for = none) {
+    named.push(stands_for);
+    return names.push(n);
+  }
+  /// The value of this name, or none.
+  constexpr int find(name wanted) const {
+    for (int i = 0; i < names.size(); ++i)
+      if (named[i] != none && names[i] == wanted) return named[i];
+    return none;
+  }
   constexpr op const& producer(int v) const { return ops[values[v].producer]; }
   constexpr bool overflows() const { return values.full || ops.full || parameters.full || layers.full || names.full; }
 };
+
+/// Which values the value v is computed from, v itself included.
+constexpr list<bool, limits::values> needed_for(flat_graph const& net, int v) {
+  list<bool, limits::values> needed;
+  needed.resize(net.values.size(), false);
+  needed[v] = true;
+  for (int i = net.values[v].producer; i >= 0; --i) {
+    op const& o = net.ops[i];
+    if (!needed[o.out[0]] && (o.out[1] == none || !needed[o.out[1]])) continue;
+    for (int u : o.in)
+      if (u != none) needed[u] = true;
+  }
+  return needed;
+}
 
 }  // namespace oxbow

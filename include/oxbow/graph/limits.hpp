@@ -12,6 +12,7 @@ struct limits {
   static constexpr int parameters = ops / 4;        ///< tensors
   static constexpr int layers = ops / 4;            ///< places that have a path
   static constexpr int nodes = 64;                  ///< names in a graph
+  static constexpr int losses = 8;                  ///< the output's, and those of supervised nodes
   static constexpr int path = 8;                    ///< labels in a path; entering a level starts afresh
 };
 

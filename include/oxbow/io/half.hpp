@@ -20,4 +20,12 @@ constexpr float half_to_float(std::uint16_t half) {
 /// bfloat16 is the upper half of a binary32.
 constexpr float bfloat_to_float(std::uint16_t bits) { return std::bit_cast<float>(std::uint32_t{bits} << 16); }
 
+/// To nearest, ties to even; beyond the largest bfloat16 it is infinity. A NaN stays one, with the upper part of its
+/// payload.
+constexpr std::uint16_t float_to_bfloat(float value) {
+  auto const bits = std::bit_cast<std::uint32_t>(value);
+  if (value != value) return static_cast<std::uint16_t>(bits >> 16 | 0x40);  // its payload may lie in the lower half
+  return static_cast<std::uint16_t>((bits + 0x7FFF + (bits >> 16 & 1)) >> 16);
+}
+
 }  // namespace oxbow

@@ -27,11 +27,24 @@ inline std::string schema_text(std::uint64_t schema) {
   return text;
 }
 
-/// Writes every tensor of the network, const or not, as F32, and its schema.
-template <has_weights Net> void save_weights(Net& net, std::filesystem::path const& path) {
+/// The numbers of a file of weights: as they are, or in half the bytes, rounded to nearest with 8 significant bits.
+enum class stored_as { f32, bf16 };
+
+/// Writes every tensor of the network, const or not, and its schema.
+template <has_weights Net>
+void save_weights(Net& net, std::filesystem::path const& path, stored_as numbers = stored_as::f32) {
   std::vector<tensor_view> tensors;
-  for (auto&& tensor : net.tensors())
-    tensors.emplace_back(tensor.name, tensor.shape, std::span<float const>{tensor.data});
+  std::vector<std::vector<std::uint16_t>> rounded;  // its elements move, their numbers stay where they are
+  for (auto&& tensor : net.tensors()) {
+    std::span<float const> const data{tensor.data};
+    if (numbers == stored_as::f32) {
+      tensors.emplace_back(tensor.name, tensor.shape, data);
+    } else {
+      auto& half = rounded.emplace_back(data.size());
+      std::ranges::transform(data, half.begin(), float_to_bfloat);
+      tensors.emplace_back(tensor.name, dtype::bf16, tensor.shape, std::as_bytes(std::span{half}));
+    }
+  }
   write_safetensors(path, tensors, {{"format", "oxbow"}, {"schema", schema_text(net.schema())}});
 }
 

@@ -1,8 +1,36 @@
 // Reverse mode: the graph that computes the loss and the gradient of every parameter.
 #pragma once
+#include <oxbow/check/tiles.hpp>
 #include <oxbow/graph/graph.hpp>
 
 namespace oxbow {
+
+/// A value beside the output that has a loss of its own.
+struct supervised_value {
+  int value = none;
+  loss_function const* loss = nullptr;
+};
+using supervised_values = list<supervised_value, limits::losses>;
+
+/// How a value becomes as large as the output, so that labels and weights are its own: it is enlarged, each of its
+/// pixels standing for the output pixels under it, and what reaches beyond the output is cropped.
+struct enlargement {
+  bool fits = true;
+  extent factor{}, border{0, 0, 0};
+};
+constexpr enlargement enlargement_of(flat_graph const& net, int v) {
+  enlargement e;
+  for (int a = 0; a < 3; ++a) {
+    ratio const of_value = step_along(net, v, a), of_output = step_along(net, net.output, a);
+    int const over = of_value.over * of_output.under, under = of_value.under * of_output.over;
+    e.factor[a] = over % under == 0 ? over / under : 1;
+    int const beyond = net.values[v].size[a] * e.factor[a] - net.values[net.output].size[a];
+    e.fits = e.fits && over % under == 0 && beyond >= 0 && beyond % 2 == 0;
+    e.border[a] = beyond / 2;
+  }
+  return e;
+}
+
 namespace detail {
 
 /// One op at a time, from the loss back to the first parameter. Each case of reverse() is the
@@ -22,27 +50,58 @@ struct differentiator {
     }
   }
 
-  constexpr flat_graph run(loss_function const& minimised) {
-    int const logits = net.output;
-    extent const size = net.values[logits].size;
+  constexpr flat_graph run(loss_function const& minimised, supervised_values const& besides) {
+    extent const size = net.values[net.output].size;
     int const labels = net.emit({.kind = op_kind::labels}, size, 1, element::u8);
     int const weights = net.emit({.kind = op_kind::weights}, size, 1);
-    int sums = none;
-    if (minimised.regional())
-      sums = net.emit({.kind = op_kind::loss_overlap, .in = {logits, labels, weights, none}, .loss = &minimised}, {},
-                      3 * net.values[logits].channels);
-    int const loss = net.ops.size();
-    gradient[logits] =
-        net.emit({.kind = op_kind::loss, .in = {logits, labels, weights, sums}, .loss = &minimised}, size,
-                 net.values[logits].channels);
-    net.loss = net.ops[loss].out[1] = net.values.push({size, 1, element::f32, loss});
-    for (int i = net.forward_ops - 1; i >= 0; --i)
+    supervised_values all;
+    all.push({net.output, &minimised});
+    for (auto const& s : besides) all.push({as_large_as_output(s.value), s.loss});
+    int const enlarging = net.ops.size();
+    gradient.resize(net.values.size(), none);
+    int losses[limits::losses]{};
+    for (int k = 0; k < all.size(); ++k) losses[k] = loss(all[k], labels, weights);
+    net.loss = losses[0];
+    for (int k = 1; k < all.size(); ++k)
+      net.loss = emit({.kind = op_kind::add, .in = {net.loss, losses[k], none, none}}, net.loss);
+    for (int i = enlarging - 1; i >= 0; --i)
       if (gradient[net.ops[i].out[0]] != none) reverse(net.ops[i], i);
     net.output = net.loss;
     return net;
   }
 
  private:
+  /// Emits the loss of some logits, and its gradient; returns the loss of each pixel.
+  constexpr int loss(supervised_value const& of, int labels, int weights) {
+    int const logits = of.value;
+    int sums = none;
+    if (of.loss->regional())
+      sums = net.emit({.kind = op_kind::loss_overlap, .in = {logits, labels, weights, none}, .loss = of.loss}, {},
+                      3 * at(logits).channels);
+    int const i = net.ops.size();
+    flow(logits, emit({.kind = op_kind::loss, .in = {logits, labels, weights, sums}, .loss = of.loss}, logits));
+    int const of_pixels = net.values.push({at(logits).size, 1, element::f32, i});
+    net.ops[i].out[1] = of_pixels;
+    return of_pixels;
+  }
+
+  constexpr int as_large_as_output(int v) {
+    enlargement const e = enlargement_of(net, v);
+    int const layer = net.producer(v).layer;
+    extent size = at(v).size;
+    auto const next = [&](op o) {
+      o.in[0] = v, o.layer = layer;
+      wanted.resize(net.values.size(), false);
+      wanted.push(wanted[v]);
+      v = net.emit(o, size, at(v).channels);
+    };
+    for (int a = 0; a < 3; ++a) size[a] *= e.factor[a];
+    if (e.factor.volume() > 1) next({.kind = op_kind::upsample, .window = e.factor, .stride = e.factor});
+    size = at(net.output).size;
+    if (e.border.depth + e.border.height + e.border.width > 0) next({.kind = op_kind::crop, .border = e.border});
+    return v;
+  }
+
   constexpr value const& at(int v) const { return net.values[v]; }
 
   /// Some g flows into v; what has flowed before is added.
@@ -129,10 +188,12 @@ struct differentiator {
 
 }  // namespace detail
 
-/// forward → forward, loss and backward. The caller reads the loss of each pixel and the gradient arena.
+/// forward → forward, losses and backward. `besides` have losses of their own, which are added. The caller reads the
+/// loss of each pixel and the gradient arena.
 constexpr flat_graph differentiate(flat_graph const& forward,
-                                   loss_function const& minimised = loss_of<cross_entropy>::self) {
-  return detail::differentiator{forward}.run(minimised);
+                                   loss_function const& minimised = loss_of<cross_entropy>::self,
+                                   supervised_values const& besides = supervised_values{}) {
+  return detail::differentiator{forward}.run(minimised, besides);
 }
 
 }  // namespace oxbow

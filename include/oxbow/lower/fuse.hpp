@@ -97,6 +97,7 @@ struct fuser {
     int v = none;
     int const s = last_input(o, v);
     if (s == none || is_reduction(anchor(s).kind) || is_view(anchor(s).kind)) return none;
+    if (g.net.producer(v).out[0] != v) return none;  // the second result of an op is in memory only
     if (is_repeated(o) && g.anchor[s] < g.net.forward_ops) return none;
     if (viewed(g.net.producer(v)) && !(is_part(v, s) && is_elementwise(o.kind))) return none;
     contents const& c = has[s];

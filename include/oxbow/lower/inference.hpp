@@ -1,4 +1,5 @@
-// What prediction needs of a graph: no dropout, and batch norms gone into the weights before them.
+// What prediction needs of a graph: what leads to the output, no dropout, and batch norms gone into the weights before
+// them.
 #pragma once
 #include <oxbow/graph/graph.hpp>
 
@@ -11,8 +12,9 @@ struct inference_rewriter {
   flat_graph to{};
   list<int, limits::values> value_of{};
   list<int, limits::values> readers{};
+  list<bool, limits::values> needed{};
 
-  constexpr explicit inference_rewriter(flat_graph const& net) : from{net} {
+  constexpr explicit inference_rewriter(flat_graph const& net) : from{net}, needed{needed_for(net, net.output)} {
     to.first_axis = net.first_axis;
     to.parameters = net.parameters, to.layers = net.layers, to.names = net.names;
     to.parameter_count = net.parameter_count, to.trained_count = net.trained_count;
@@ -20,7 +22,7 @@ struct inference_rewriter {
     readers.resize(net.values.size(), 0);
     for (int i = 0; i < net.forward_ops; ++i)
       for (int v : net.ops[i].in)
-        if (v != none) ++readers[v];
+        if (v != none && needed[net.ops[i].out[0]]) ++readers[v];
   }
 
   /// The statistics and the norm read x, nobody else does, and a convolution makes it.
@@ -41,6 +43,7 @@ struct inference_rewriter {
   constexpr flat_graph run() {
     for (int i = 0; i < from.forward_ops; ++i) {
       op o = from.ops[i];
+      if (!needed[o.out[0]] && o.kind != op_kind::image) continue;
       if (o.kind == op_kind::drop) {
         value_of[o.out[0]] = value_of[o.in[0]];
       } else if (o.kind == op_kind::norm_statistics && o.running) {

@@ -18,6 +18,9 @@ template <int Count> struct classes {};                        ///< of the label
 template <std::int64_t Bytes> struct inference_memory {};      ///< a plan that needs more does not compile
 template <std::int64_t Bytes> struct training_memory {};       ///< cheap activations are computed again to fit
 template <class Loss> struct minimise {};                     ///< what training minimises, any_loss; else cross_entropy
+/// Deep supervision: the node or branch of this name learns, too, and its loss counts Weight times that of the output.
+/// It has the output's channels. A coarser one is enlarged, so that each of its pixels answers for all labels under it.
+template <name Name, real Weight = 1.f> struct supervise {};
 /// The largest tile of Winograd's fast convolutions on a CPU: 0 (none), 2, 4 or 6. Larger ones multiply less and lose
 /// more to rounding: about 1, 2 and 10 times what a sum in single precision loses. No other back end looks at it.
 template <int Tile> struct fast_convolution {};
@@ -30,6 +33,7 @@ struct option_values {
   std::int64_t inference_memory = unlimited, training_memory = unlimited;   ///< bytes
   loss_function const* loss = &loss_of<cross_entropy>::self;
   int fast_convolution = 4;
+  int losses = 1;  ///< the output's, and those of supervised nodes
 };
 template <int N> constexpr void read(channels<N>, option_values& o) { o.channels = N; }
 template <int N> constexpr void read(classes<N>, option_values& o) { o.classes = N, o.any_classes = false; }
@@ -38,6 +42,8 @@ template <std::int64_t N> constexpr void read(training_memory<N>, option_values&
 template <any_loss L> constexpr void read(minimise<L>, option_values& o) { o.loss = &loss_of<L>::self; }
 template <int N> requires (N == 0 || N == 2 || N == 4 || N == 6)
 constexpr void read(fast_convolution<N>, option_values& o) { o.fast_convolution = N; }
+
+template <name N, real W> requires (float{W} > 0) constexpr void read(supervise<N, W>, option_values& o) { ++o.losses; }
 
 template <class Option> concept option = requires(Option given, option_values& o) { read(given, o); };
 
@@ -49,6 +55,27 @@ template <class... Options> constexpr option_values read_options() {
   };
   (one(type<Options>{}), ...);
   return o;
+}
+
+/// The loss that the options name last.
+template <class Found, class... Options> struct minimised { using type = Found; };
+template <class Found, class First, class... Rest>
+struct minimised<Found, First, Rest...> : minimised<Found, Rest...> {};
+template <class Found, any_loss L, class... Rest>
+struct minimised<Found, minimise<L>, Rest...> : minimised<L, Rest...> {};
+
+/// Where a network has a name that its output could be trained under; and its loss.
+template <class Loss, class Option> constexpr void supervise_named(Option, flat_graph const&, supervised_values&) {}
+template <class Loss, name N, real W>
+constexpr void supervise_named(supervise<N, W>, flat_graph const& net, supervised_values& found) {
+  int const v = net.find(N);
+  if (v != none && net.values[v].channels == net.values[net.output].channels && enlargement_of(net, v).fits)
+    found.push({v, &loss_of<weighted<Loss, W>>::self});
+}
+template <class... Options> constexpr supervised_values supervised_in(flat_graph const& net) {
+  supervised_values found;
+  (supervise_named<typename minimised<cross_entropy, Options...>::type>(Options{}, net, found), ...);
+  return found;
 }
 
 /// The tile, or a pixel where there is none, so that every fact stays total.
@@ -65,13 +92,50 @@ template <class Net, class Tile, class... Options> struct lowered {
   static constexpr auto const& traced = detail::explanation<Net, Tile, options.channels>::traced;
   static constexpr auto const& forward = traced.net;
   static constexpr flat_graph predicting = for_inference(forward);
-  static constexpr flat_graph differentiated = differentiate(forward, *options.loss);
+  static constexpr flat_graph differentiated =
+      differentiate(forward, *options.loss, detail::supervised_in<Options...>(forward));
   static constexpr auto const& learning = within_budget<differentiated, options.training_memory>();
   using inference = program<predicting>;
   using training = program<learning>;
 };
 
 namespace detail {
+
+/// Names the first supervised node that cannot be.
+template <name N, std::size_t... I> constexpr auto name_type(std::index_sequence<I...>) {
+  return type<name_is<N.text[I]...>>{};
+}
+template <class Lowered, class Option> struct supervision { using sentence = sound; };
+template <class Lowered, name N, real W> struct supervision<Lowered, supervise<N, W>> {
+  static constexpr auto const& net = Lowered::forward;
+  static constexpr int v = net.find(N);
+  using named = typename decltype(name_type<N>(std::make_index_sequence<static_cast<std::size_t>(N.size())>{}))::type;
+  template <extent E> static constexpr auto image() {
+    if constexpr (Lowered::forward.first_axis == 0) return type<image_is<E.depth, E.height, E.width>>{};
+    else return type<image_is<E.height, E.width>>{};
+  }
+  static constexpr auto rule() {
+    if constexpr (v == none) return type<supervised_name_is_known<named>>{};
+    else {
+      constexpr value is = net.values[v], out = net.values[net.output];
+      if constexpr (is.channels != out.channels)
+        return type<supervised_node_has_the_outputs_channels<named, channels_differ<is.channels, out.channels>>>{};
+      else if constexpr (!enlargement_of(net, v).fits)
+        return type<supervised_node_covers_the_output<named, typename decltype(image<is.size>())::type,
+                                                      typename decltype(image<out.size>())::type>>{};
+      else return type<sound>{};
+    }
+  }
+  using sentence = typename decltype(rule())::type;
+};
+template <class Lowered> constexpr auto supervision_sentence() { return type<sound>{}; }
+template <class Lowered, class First, class... Options> constexpr auto supervision_sentence() {
+  using here = typename supervision<Lowered, First>::sentence;
+  if constexpr (Lowered::options.losses > limits::losses)
+    return type<network_fits_the_limits<room_for::losses<limits::losses>>>{};
+  else if constexpr (!std::is_same_v<here, sound>) return type<here>{};
+  else return supervision_sentence<Lowered, Options...>();
+}
 
 /// The rules that only a lowered network can break.
 template <class Lowered> constexpr auto limits_sentence() {
@@ -112,7 +176,9 @@ template <class Net, class Tile, class... Options> constexpr auto sentence_of() 
     else {
       using lowered_ = lowered<Net, Tile, Options...>;
       using first = typename decltype(limits_sentence<lowered_>())::type;
+      using supervised = typename decltype(supervision_sentence<lowered_, Options...>())::type;
       if constexpr (!std::is_same_v<first, sound>) return type<first>{};
+      else if constexpr (!std::is_same_v<supervised, sound>) return type<supervised>{};
       else return training_sentence<lowered_>();
     }
   }
@@ -141,8 +207,10 @@ struct model : decltype(detail::sentence_of<Net, Tile, Options...>())::type {
 
   /// Multiply-adds of one prediction.
   static constexpr std::int64_t multiply_adds = [] {
+    auto const needed = needed_for(forward, forward.output);
     std::int64_t sum = 0;
-    for (int i = 0; i < forward.forward_ops; ++i) sum += work_of(forward, forward.ops[i]);
+    for (int i = 0; i < forward.forward_ops; ++i)
+      if (needed[forward.ops[i].out[0]]) sum += work_of(forward, forward.ops[i]);
     return sum;
   }();
   /// Tile pixels that valid convolutions use up on each side; 0 for networks that keep the size.

@@ -51,4 +51,8 @@ template <class Body, class Project = seq<>> struct residual {};
 template <name Name, class Layer, name... From> struct node {};
 template <class... Nodes> struct graph {};
 
+/// Layer on a side branch: what it makes has a name, and what came in flows on. For supervise<Name>; prediction leaves
+/// it out.
+template <name Name, class Layer> struct branch {};
+
 }  // namespace oxbow

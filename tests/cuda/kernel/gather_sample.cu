@@ -27,12 +27,12 @@ TEST_CASE("a tile gathered on the device is the host's") {
     device_array<float> const to_input{wanted.input.data.size()}, to_weights{wanted.weights.data.size()};
     device_array<std::uint8_t> const to_labels{wanted.labels.data.size()};
     gather_pixel<std::remove_const_t<decltype(drawn)>> const pixel{
-        {{input.data(), whole, 2}, {labels.data(), whole, 1}, {weights.data(), whole, 1}},
-        {{to_input.data(), tile, 2}, {to_labels.data(), output, 1}, {to_weights.data(), output, 1}},
-        drawn,
-        corner,
-        {0, 4, 4},
-        how};
+        {{{input.data(), whole, 2}, {labels.data(), whole, 1}, {weights.data(), whole, 1}},
+         {{to_input.data(), tile, 2}, {to_labels.data(), output, 1}, {to_weights.data(), output, 1}},
+         drawn,
+         corner,
+         {0, 4, 4},
+         how}};
     on_cuda::for_each_index(pixel, tile.volume(), nullptr);
 
     // A coordinate is the end of some 70 operations on numbers below 64, so it is off by up to 70 · 64 · 2^−24 = 3e-4

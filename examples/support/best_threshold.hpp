@@ -1,50 +1,13 @@
-// How good a segmentation into two classes is, and how good one grey value would have been.
+// How good one grey value would have been at telling two classes apart.
 #pragma once
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
 
 #include <oxbow/core/image.hpp>
-#include <oxbow/metrics/pixel.hpp>
 
 namespace support {
-
-/// The pixel error of the ISBI 2012 challenge: 1 − F of class 1, over all images together, at the best of the
-/// thresholds 0, 0.1, … 1 on its probability.
-/// source  Arganda-Carreras et al.: Crowdsourcing the creation of image segmentation algorithms. 2015
-class threshold_sweep {
- public:
-  static constexpr int thresholds = 11;
-
-  /// shape  probabilities: two classes per pixel
-  void add(oxbow::label_image const& truth, oxbow::image<float> const& probabilities) {
-    for (std::size_t i = 0; i < truth.data.size(); ++i) {
-      if (truth.data[i] == oxbow::ignored) continue;
-      float const p = probabilities.data[2 * i + 1];
-      for (int t = 0; t < thresholds; ++t) {
-        bool const taken = p > static_cast<float>(t) * 0.1f, is = truth.data[i] == 1;
-        auto& here = counts_[static_cast<std::size_t>(t)];
-        here.both += taken && is;
-        here.either += int{taken} + int{is};
-      }
-    }
-  }
-
-  double error() const {
-    double best = 0;
-    for (auto const& c : counts_)
-      if (c.either > 0) best = std::max(best, 2 * static_cast<double>(c.both) / static_cast<double>(c.either));
-    return 1 - best;
-  }
-
- private:
-  struct count {
-    std::int64_t both = 0, either = 0;  ///< |T ∩ P| and |T| + |P|
-  };
-  std::array<count, thresholds> counts_{};
-};
 
 /// What a threshold on grey values makes of an image: the one with the fewest wrong pixels, chosen with the truth in
 /// hand, bright or dark for class 1. No threshold on this image can do better; a network should.
