@@ -14,17 +14,11 @@ constexpr flat_graph store_activations(flat_graph net, element type) {
     op const& made = net.ops.items[x.producer];
     bool const sums = made.kind == op_kind::norm_statistics || made.kind == op_kind::norm_grad_statistics ||
                       made.kind == op_kind::loss_overlap;
-<<<<<<< HEAD
     per_pixel[v] = (made.kind == op_kind::loss && made.out[1] == v) ||
                    (made.kind == op_kind::add && per_pixel[made.in[0]]);
     if (x.type == element::f32 && !x.in_gradients && !is_source(made.kind) && !sums && !per_pixel[v] && v != net.output)
-      x.type = type;
-=======
-    bool const per_pixel = made.kind == op_kind::loss && made.out[1] == v;
-    if (x.type == element::f32 && !x.in_gradients && !is_source(made.kind) && !sums && !per_pixel && v != net.output)
       x.type = type, x.octets = true;
     if (made.kind == op_kind::max_pool && made.out[1] == v) x.octets = true;
->>>>>>> cuda
   }
   return net;
 }
