@@ -25,7 +25,7 @@ inline double peak_multiply_adds(int threads) {
     benchmark::DoNotOptimize(term);
     for (std::int64_t i = 0; i < rounds; ++i)
 #pragma GCC unroll 12
-      for (int k = 0; k < chains; ++k) sum[k] = xsimd::fma(sum[k], factor, term);
+      for (int k = 0; k < chains; ++k) sum[k] = on_host::multiply_add(sum[k], factor, term);
     for (v& s : sum) benchmark::DoNotOptimize(s);
   });
   double const seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();

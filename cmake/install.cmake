@@ -12,4 +12,5 @@ endif()
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/oxbowConfigVersion.cmake
                                  COMPATIBILITY SameMinorVersion ARCH_INDEPENDENT)
 install(FILES ${PROJECT_BINARY_DIR}/oxbowConfigVersion.cmake ${CMAKE_CURRENT_LIST_DIR}/oxbowConfig.cmake
+              ${CMAKE_CURRENT_LIST_DIR}/multiarch.cmake
         DESTINATION ${package_folder})

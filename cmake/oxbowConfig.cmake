@@ -1,8 +1,9 @@
-# Gives oxbow::oxbow, and oxbow::io where the component io is asked for.
+# Gives oxbow::oxbow, the function oxbow_multiarch, and oxbow::io where the component io is asked for.
 include(CMakeFindDependencyMacro)
 find_dependency(Threads)
 find_dependency(xsimd)
 include(${CMAKE_CURRENT_LIST_DIR}/oxbow_core.cmake)
+include(${CMAKE_CURRENT_LIST_DIR}/multiarch.cmake)
 
 foreach(component IN LISTS oxbow_FIND_COMPONENTS)
   if(component STREQUAL "io" AND EXISTS ${CMAKE_CURRENT_LIST_DIR}/oxbow_io.cmake)

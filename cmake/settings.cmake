@@ -2,15 +2,18 @@
 include(CheckCXXCompilerFlag)
 set(CMAKE_CXX_EXTENSIONS OFF)
 
-add_library(oxbow_settings INTERFACE)
+add_library(oxbow_warnings INTERFACE)
 # For C++ only: nvcc has its own spelling, see cuda.cmake.
-target_compile_options(oxbow_settings INTERFACE "$<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wpedantic;-Wconversion>")
+target_compile_options(oxbow_warnings INTERFACE "$<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wpedantic;-Wconversion>")
 
 # g++ 12 takes the undefined registers in its own AVX-512 header for mistakes wherever they are inlined (GCC bug
 # 105593, repaired in 13): dozens of lines that no one here can act on.
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
-  target_compile_options(oxbow_settings INTERFACE -Wno-uninitialized -Wno-maybe-uninitialized)
+  target_compile_options(oxbow_warnings INTERFACE -Wno-uninitialized -Wno-maybe-uninitialized)
 endif()
+
+add_library(oxbow_settings INTERFACE)
+target_link_libraries(oxbow_settings INTERFACE oxbow_warnings)
 
 # Kernels count on a·b + c becoming one instruction. That is g++'s default, but clang++ contracts
 # only within one expression; said here, both build the same arithmetic.

@@ -112,20 +112,20 @@ void show_slice(support::page& page, std::string const& name, image<float> const
 
 void run(settings const& s) {
   std::filesystem::create_directories(s.out);
-  auto [known, unseen] = support::split(support::read_pairs(s.images, s.labels, support::read_membranes), s.held_out);
-  std::printf("%zu slices to learn from, %zu held out.\n", known.size(), unseen.size());
+  auto sets = support::split(support::read_pairs(s.images, s.labels, support::read_membranes), s.held_out);
+  std::printf("%zu slices to learn from, %zu held out.\n", sets.known.size(), sets.unseen.size());
   std::vector<image<float>> weights;
   if (!s.no_weights)
-    for (auto const& labels : known.labels) weights.push_back(border_weights{}(labels));
-  samples const data{std::move(known.images), std::move(known.labels), std::move(weights), per_image};
+    for (auto const& labels : sets.known.labels) weights.push_back(border_weights{}(labels));
+  samples const data{std::move(sets.known.images), std::move(sets.known.labels), std::move(weights), per_image};
 
   support::pupil<learner, seer> pupil{s};
   std::vector<image<float>> interior;
   auto const score = [&](std::string const& views) {
     auto& eye = pupil.eye();
     interior.clear();
-    for (auto const& grey : unseen.images) interior.push_back(support::see(eye, grey, per_image, views));
-    return score_membranes(unseen.labels, interior, {}, [&](std::int64_t n, auto&& f) { eye.for_each(n, f); });
+    for (auto const& grey : sets.unseen.images) interior.push_back(support::see(eye, grey, per_image, views));
+    return score_membranes(sets.unseen.labels, interior, {}, [&](std::int64_t n, auto&& f) { eye.for_each(n, f); });
   };
   score_book book{s};
   training_summary done;
@@ -157,8 +157,8 @@ void run(settings const& s) {
   page.table(support::membrane_titles("threshold"), support::threshold_rows(scores),
              "The best network's scores at each threshold on the probability of interior; the challenge takes each "
              "score at its own best threshold. Views averaged: " + s.views + ".");
-  for (std::size_t i = 0; i < std::min<std::size_t>(4, unseen.size()); ++i)
-    show_slice(page, unseen.names[i], unseen.images[i], unseen.labels[i], interior[i]);
+  for (std::size_t i = 0; i < std::min<std::size_t>(4, sets.unseen.size()); ++i)
+    show_slice(page, sets.unseen.names[i], sets.unseen.images[i], sets.unseen.labels[i], interior[i]);
   if (done.steps > 0) page.heading("Loss");
   support::show_losses(page, done);
   support::save_page(page, s);

@@ -48,7 +48,7 @@ fs::path part_of(fs::path const& data, std::vector<char const*> const& names) {
 }
 
 /// What to learn from, and what to be tested on.
-std::pair<support::labelled_images, support::labelled_images> get_data(settings s) {
+support::parts<std::uint8_t> get_data(settings s) {
   if (!s.data.empty()) {
     if (s.images.empty()) s.images = part_of(s.data, {"images", "image"});
     if (s.labels.empty()) s.labels = part_of(s.data, {"labels", "label"});
@@ -57,14 +57,14 @@ std::pair<support::labelled_images, support::labelled_images> get_data(settings 
     throw std::runtime_error("images need labels: give both --images and --labels, or --data.");
   if (!s.images.empty())
     return support::split(support::read_pairs(s.images, s.labels, support::read_membranes), s.held_out);
-  std::pair<support::labelled_images, support::labelled_images> parts;
+  support::parts<std::uint8_t> made;
   auto const draw = [&](std::uint32_t number, extent size, auto& part) {
-    auto made = support::draw_cells({.size = size, .seed = s.seed, .number = number});
-    part.add("Generated image " + std::to_string(number), std::move(made.grey), std::move(made.labels));
+    auto drawn = support::draw_cells({.size = size, .seed = s.seed, .number = number});
+    part.add("Generated image " + std::to_string(number), std::move(drawn.grey), std::move(drawn.labels));
   };
-  for (std::uint32_t i = 1; i <= 6; ++i) draw(i, {1, 512, 512}, parts.first);
-  draw(7, {1, 700, 900}, parts.second);
-  return parts;
+  for (std::uint32_t i = 1; i <= 6; ++i) draw(i, {1, 512, 512}, made.known);
+  draw(7, {1, 700, 900}, made.unseen);
+  return made;
 }
 
 /// How many steps fit into the time, by the pace of a few on a network that is thrown away.
@@ -107,15 +107,15 @@ std::string drawing_in(fs::path const& file) try {
 
 void run(settings const& s) {
   fs::create_directories(s.out);
-  auto [known, unseen] = get_data(s);
-  std::printf("%zu images to learn from, %zu to be tested on.\n", known.size(), unseen.size());
-  samples const data{std::move(known.images), std::move(known.labels), {}, per_image};
+  auto sets = get_data(s);
+  std::printf("%zu images to learn from, %zu to be tested on.\n", sets.known.size(), sets.unseen.size());
+  samples const data{std::move(sets.known.images), std::move(sets.known.labels), {}, per_image};
 
   support::pupil<learner, seer> pupil{s};
   support::watched curve;
   // As much of the first image as one tile sees at once.
-  auto const watched_image = support::close_up(unseen.images[0], facts_of<seer>().usable(2));
-  auto const watched_truth = support::close_up(unseen.labels[0], facts_of<seer>().usable(2));
+  auto const watched_image = support::close_up(sets.unseen.images[0], facts_of<seer>().usable(2));
+  auto const watched_truth = support::close_up(sets.unseen.labels[0], facts_of<seer>().usable(2));
   curve.threshold =
       confusion(watched_truth, support::best_threshold(watched_image, watched_truth), 2).pixel_error();
   auto const watch = [&](step_report const& r) {
@@ -154,7 +154,7 @@ void run(settings const& s) {
 
   std::printf("%s steps in %s. Segmenting.\n", grouped(done.steps - done.first_step).c_str(),
               (decimal(done.seconds, 0) + " s").c_str());
-  auto const made = segment(pupil.eye(), unseen);
+  auto const made = segment(pupil.eye(), sets.unseen);
   std::printf("\n%s\nISBI 2012's pixel error, 1 - F of the interior: %s\n\n", support::score_text(made).c_str(),
               support::percent(made.challenge.pixel_error()).c_str());
   save_weights(pupil.net, s.out / "weights.safetensors");
@@ -164,7 +164,7 @@ void run(settings const& s) {
           (drawn ? " generated images of cells with thin membranes, and segments one"
                  : " images, and segments others") +
           " that it has never seen. Click a picture to enlarge it.",
-      unseen, made, done, curve,
+      sets.unseen, made, done, curve,
       {grouped(learner::parameter_count), describe<learner>(), describe_plan<seer::inference>(),
        drawing_in(s.out / "network.svg")});
   support::save_page(page, s);

@@ -79,17 +79,17 @@ std::vector<std::string> row(std::string name, object_scores const& s) {
 
 void run(settings const& s) {
   std::filesystem::create_directories(s.out);
-  auto [known, unseen] = support::split(read_fields(s), {}, s.every);
+  auto sets = support::split(read_fields(s), {}, s.every);
   std::vector<image<float>> weights;
   std::vector<label_image> labels;
-  for (auto const& objects : known.labels) {
+  for (auto const& objects : sets.known.labels) {
     instance_image const apart = separate_touching(objects);
     if (s.weights != "none")
       weights.push_back((s.weights == "plugin" ? border_weights::plugin() : border_weights{})(apart));
     labels.push_back(foreground(apart));
   }
-  std::printf("%zu images to learn from, %zu held out.\n", known.size(), unseen.size());
-  samples const data{std::move(known.images), std::move(labels), std::move(weights)};
+  std::printf("%zu images to learn from, %zu held out.\n", sets.known.size(), sets.unseen.size());
+  samples const data{std::move(sets.known.images), std::move(labels), std::move(weights)};
 
   support::pupil<learner, seer> pupil{s};
   auto const find = [&](image<float> const& inside) {
@@ -99,8 +99,8 @@ void run(settings const& s) {
   auto const done = support::learn(pupil, data, s, recipe(s), [&](std::int64_t step) {
     auto& eye = pupil.eye();
     object_scores sum;
-    for (std::size_t i = 0; i < unseen.size(); ++i)
-      sum.add(unseen.labels[i], find(support::see(eye, unseen.images[i])));
+    for (std::size_t i = 0; i < sets.unseen.size(); ++i)
+      sum.add(sets.unseen.labels[i], find(support::see(eye, sets.unseen.images[i])));
     steps.push_back(static_cast<double>(step)), segs.push_back(sum.seg()), dets.push_back(sum.det());
     std::printf("step %lld: SEG %.4f, DET %.4f\n", static_cast<long long>(step), sum.seg(), sum.det());
     std::fflush(stdout);  // whoever watches a file of a long run sees it at once
@@ -112,12 +112,12 @@ void run(settings const& s) {
   std::vector<std::vector<std::string>> rows;
   std::vector<image<float>> inside;
   std::vector<instance_image> found;
-  for (std::size_t i = 0; i < unseen.size(); ++i) {
-    inside.push_back(support::see(eye, unseen.images[i], as_is, s.views));
+  for (std::size_t i = 0; i < sets.unseen.size(); ++i) {
+    inside.push_back(support::see(eye, sets.unseen.images[i], as_is, s.views));
     found.push_back(find(inside.back()));
     object_scores one;
-    one.add(unseen.labels[i], found.back()), all.add(unseen.labels[i], found.back());
-    rows.push_back(row(unseen.names[i], one));
+    one.add(sets.unseen.labels[i], found.back()), all.add(sets.unseen.labels[i], found.back());
+    rows.push_back(row(sets.unseen.names[i], one));
   }
   rows.push_back(row("all", all));
   std::printf("SEG %.5f, DET %.5f: of %lld objects %lld missed, %lld merged, %lld invented.\n", all.seg(), all.det(),
@@ -131,13 +131,13 @@ void run(settings const& s) {
               {decimal(done.seconds, 0) + " s", "of training and scoring"}});
   page.curve({support::series{"SEG", steps, segs}, support::series{"DET", steps, dets}}, "step");
   page.table({"image", "true", "found", "missed", "invented", "merged", "SEG", "DET"}, rows);
-  for (std::size_t i = 0; i < std::min<std::size_t>(4, unseen.size()); ++i) {
-    page.heading(unseen.names[i]);
-    page.row({{"Image", support::grey_picture(unseen.images[i])},
-              {"Truth", support::object_picture(unseen.labels[i])},
+  for (std::size_t i = 0; i < std::min<std::size_t>(4, sets.unseen.size()); ++i) {
+    page.heading(sets.unseen.names[i]);
+    page.row({{"Image", support::grey_picture(sets.unseen.images[i])},
+              {"Truth", support::object_picture(sets.unseen.labels[i])},
               {"Probability of nucleus", support::grey_picture(inside[i])},
               {"Found", support::object_picture(found[i])},
-              {"Weights", support::grey_picture(border_weights{}(separate_touching(unseen.labels[i])), 0, 12),
+              {"Weights", support::grey_picture(border_weights{}(separate_touching(sets.unseen.labels[i])), 0, 12),
                "black 0, white 12"}});
   }
   support::show_losses(page, done);

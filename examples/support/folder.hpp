@@ -104,13 +104,16 @@ auto read_named_pairs(std::filesystem::path const& images, std::filesystem::path
   return detail::read_all(image_files, named, read, {});
 }
 
+template <class Label> struct parts {
+  labelled<Label> known, unseen;
+};
+
 /// The images to learn from, and those held out: listed by name, or by number from 0. An empty list holds out one of
 /// `every`, first the one in the middle.
 ///
 /// throws  std::runtime_error for an image that there is not, and where one of the two would be empty
 template <class Label>
-std::pair<labelled<Label>, labelled<Label>> split(labelled<Label> all, std::vector<std::string> const& held_out,
-                                                  std::size_t every = 5) {
+parts<Label> split(labelled<Label> all, std::vector<std::string> const& held_out, std::size_t every = 5) {
   std::vector<bool> held(all.size());
   for (std::string const& wanted : held_out) {
     auto const named = std::find(all.names.begin(), all.names.end(), wanted);
@@ -131,11 +134,11 @@ std::pair<labelled<Label>, labelled<Label>> split(labelled<Label> all, std::vect
     throw std::runtime_error("of " + std::to_string(all.size()) + " images " + std::to_string(out) +
                              " are held out; there must be some to learn from and some to be tested on. Give more "
                              "images, or choose which to hold out.");
-  std::pair<labelled<Label>, labelled<Label>> parts;
+  parts<Label> made;
   for (std::size_t i = 0; i < all.size(); ++i)
-    (held[i] ? parts.second : parts.first)
+    (held[i] ? made.unseen : made.known)
         .add(std::move(all.names[i]), std::move(all.images[i]), std::move(all.labels[i]));
-  return parts;
+  return made;
 }
 
 }  // namespace support

@@ -18,3 +18,6 @@ run(${CMAKE_COMMAND} -S ${CMAKE_CURRENT_LIST_DIR}/${KIND} -B ${WORK}/build -G Ni
 run(${CMAKE_COMMAND} --build ${WORK}/build)
 run(${WORK}/build/consumer)
 run(${WORK}/build/consumer_io)
+if(KIND STREQUAL "find_package")
+  run(${WORK}/build/consumer_portable)
+endif()

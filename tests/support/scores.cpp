@@ -124,10 +124,10 @@ TEST_CASE("images are held out by name or number, every fifth if none is named, 
     for (int i = 0; i < count; ++i) all.add("n" + std::to_string(i), {}, {});
     return all;
   };
-  CHECK(split(some(7), {"n3", "0"}).second.names == std::vector<std::string>{"n0", "n3"});
-  CHECK(split(some(9), {}).second.names == std::vector<std::string>{"n2", "n7"});
-  CHECK(split(some(9), {}).first.size() == 7);
-  CHECK(split(some(9), {}, 3).second.names == std::vector<std::string>{"n1", "n4", "n7"});
+  CHECK(split(some(7), {"n3", "0"}).unseen.names == std::vector<std::string>{"n0", "n3"});
+  CHECK(split(some(9), {}).unseen.names == std::vector<std::string>{"n2", "n7"});
+  CHECK(split(some(9), {}).known.size() == 7);
+  CHECK(split(some(9), {}, 3).unseen.names == std::vector<std::string>{"n1", "n4", "n7"});
   CHECK_THROWS_WITH(split(some(2), {"x"}), doctest::Contains("no image \"x\" to hold out"));
   CHECK_THROWS_WITH(split(some(2), {"2"}), doctest::Contains("from n0 to n1"));
   CHECK_THROWS_WITH(split(some(2), {"0", "1"}), doctest::Contains("of 2 images 2 are held out"));

@@ -38,6 +38,28 @@ class thread_pool {
   /// Blocks until all pieces are done; the first exception of any of them is thrown here. A call from
   /// inside a piece, of this pool or of another, runs its pieces one after the other on the thread that makes it.
   template <class F> void run(std::int64_t pieces, F&& f) {
+    share_out_(*this, pieces,
+               {[](void* context, int thread, std::int64_t piece) {
+                  (*static_cast<std::remove_reference_t<F>*>(context))(thread, piece);
+                },
+                const_cast<void*>(static_cast<void const*>(&f))});
+  }
+
+  /// The same without the number of the thread: for_each(n, f) of the generic algorithms.
+  template <class F> void operator()(std::int64_t pieces, F&& f) {
+    run(pieces, [&](int, std::int64_t i) { f(i); });
+  }
+
+ private:
+  /// A call of anybody's f.
+  struct work_item {
+    void (*call)(void* context, int thread, std::int64_t piece) = nullptr;
+    void* context = nullptr;
+
+    void operator()(int thread, std::int64_t piece) const { call(context, thread, piece); }
+  };
+
+  void share_out(std::int64_t pieces, work_item const& f) {
     if (pieces <= 0) return;
     if (place const* const outer = place_in_this_pool()) {
       int const thread = outer->thread;
@@ -52,10 +74,7 @@ class thread_pool {
     }
     {
       std::lock_guard const lock{mutex_};
-      call_ = [](void* context, int thread, std::int64_t piece) {
-        (*static_cast<std::remove_reference_t<F>*>(context))(thread, piece);
-      };
-      context_ = const_cast<void*>(static_cast<void const*>(&f));
+      work_ = f;
       pieces_ = pieces;
       next_ = 0;
       busy_ = static_cast<int>(workers_.size());
@@ -69,12 +88,6 @@ class thread_pool {
     if (error_) std::rethrow_exception(error_);
   }
 
-  /// The same without the number of the thread: for_each(n, f) of the generic algorithms.
-  template <class F> void operator()(std::int64_t pieces, F&& f) {
-    run(pieces, [&](int, std::int64_t i) { f(i); });
-  }
-
- private:
   /// Says, while it lives, that this thread runs pieces of a pool; places within places form a list.
   class place {
    public:
@@ -100,7 +113,7 @@ class thread_pool {
   void take(int thread) {
     place const here{*this, thread};
     try {
-      for (std::int64_t i = next_++; i < pieces_; i = next_++) call_(context_, thread, i);
+      for (std::int64_t i = next_++; i < pieces_; i = next_++) work_(thread, i);
     } catch (...) {
       std::lock_guard const lock{mutex_};
       if (!error_) error_ = std::current_exception();
@@ -126,13 +139,17 @@ class thread_pool {
     }
   }
 
+  /// The function of whoever made the pool. Code that was compiled for another instruction set has functions of its own
+  /// (docs/portable-binaries.md), and lists of places that know nothing of each other would start threads twice.
+  void (*const share_out_)(thread_pool&, std::int64_t, work_item const&) =
+      [](thread_pool& pool, std::int64_t pieces, work_item const& f) { pool.share_out(pieces, f); };
+
   std::vector<std::thread> workers_;
   std::mutex mutex_, caller_;
   std::condition_variable wake_, done_;
   std::atomic<std::int64_t> next_{0};
   std::int64_t pieces_ = 0;
-  void (*call_)(void*, int, std::int64_t) = nullptr;
-  void* context_ = nullptr;
+  work_item work_;
   int busy_ = 0;
   std::uint64_t generation_ = 0;
   bool stop_ = false;

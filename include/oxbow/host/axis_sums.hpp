@@ -62,7 +62,7 @@ template <class Arch, int Vectors> void sum_lanes(float* out, int count, float c
     for (weighted const* c = column; c != end; ++c) {
       float const* const from = in + r.from + c->from;
       v const weight(r.weight * c->weight);
-      for (int k = 0; k < Vectors; ++k) sum[k] = xsimd::fma(weight, v::load_unaligned(from + k * w), sum[k]);
+      for (int k = 0; k < Vectors; ++k) sum[k] = multiply_add(weight, v::load_unaligned(from + k * w), sum[k]);
     }
   if (count == Vectors * w) {
     for (int k = 0; k < Vectors; ++k) sum[k].store_unaligned(out + k * w);

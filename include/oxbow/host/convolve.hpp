@@ -53,7 +53,7 @@ template <class Arch, int Pixels, int Vectors, int Pixel>
         for (int p = 0; p < Pixels; ++p) {
           v const input = v::broadcast(at[p * pixel + c]);
 #pragma GCC unroll 2
-          for (int n = 0; n < Vectors; ++n) sum[p][n] = xsimd::fma(input, weight[n], sum[p][n]);
+          for (int n = 0; n < Vectors; ++n) sum[p][n] = multiply_add(input, weight[n], sum[p][n]);
         }
       };
       if (Pixel != 0 && count == layout::block) {

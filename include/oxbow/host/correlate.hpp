@@ -47,7 +47,7 @@ template <class Arch, int Inputs, int Vectors>
       for (int i = 0; i < Inputs; ++i) {
         v const right = v::broadcast(at_b[i]);
 #pragma GCC unroll 2
-        for (int n = 0; n < Vectors; ++n) sum[i][n] = xsimd::fma(left[n], right, sum[i][n]);
+        for (int n = 0; n < Vectors; ++n) sum[i][n] = multiply_add(left[n], right, sum[i][n]);
       }
     }
   }

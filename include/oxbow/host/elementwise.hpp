@@ -68,7 +68,7 @@ inline void drop(patch const& x, extent value_size, int value_channels, random_s
 template <class Arch = native> void normalise(patch const& x, float const* factor, float const* offset) {
   for (int b = 0; b < x.blocks(); ++b) {
     lane_pattern<Arch> const f{factor + b * layout::block, x.lanes}, o{offset + b * layout::block, x.lanes};
-    sweep_block<Arch>(x, b, [&](int phase, vec<Arch> const& e) { return xsimd::fma(e, f[phase], o[phase]); });
+    sweep_block<Arch>(x, b, [&](int phase, vec<Arch> const& e) { return multiply_add(e, f[phase], o[phase]); });
   }
 }
 
@@ -81,7 +81,7 @@ void norm_grad(patch const& dy, patch const& x, float const* a, float const* b, 
     int const first = k * layout::block;
     lane_pattern<Arch> const pa{a + first, dy.lanes}, pb{b + first, dy.lanes}, pc{c + first, dy.lanes};
     sweep_block<Arch>(dy, x, k, [&](int phase, vec<Arch> const& d, vec<Arch> const& e) {
-      return xsimd::fma(d, pa[phase], xsimd::fma(e, pb[phase], pc[phase]));
+      return multiply_add(d, pa[phase], multiply_add(e, pb[phase], pc[phase]));
     });
   }
 }

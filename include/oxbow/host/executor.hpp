@@ -5,30 +5,15 @@
 #include <utility>
 #include <vector>
 
+#include <oxbow/host/engine.hpp>
 #include <oxbow/host/step.hpp>
+#include <oxbow/host/tables.hpp>
 #include <oxbow/lower/model.hpp>
 
 namespace oxbow::on_host {
 
-/// The tables of a program that are needed at run time, cut to their size: only these reach the binary.
-template <class Program> struct tables {
-  static constexpr auto const& whole = Program::steps;
-
-  template <class T, int N> struct table { T items[N > 0 ? N : 1]; };
-  template <class T, int N, class List> static constexpr table<T, N> cut(List const& from) {
-    table<T, N> t{};
-    for (int i = 0; i < N; ++i) t.items[i] = from.items[i];
-    return t;
-  }
-  static constexpr int steps = whole.steps.size();
-  static constexpr auto instructions = cut<instruction, whole.instructions.size()>(whole.instructions);
-  static constexpr auto operands = cut<operand, whole.operands.size()>(whole.operands);
-  static constexpr auto parameters = cut<parameter, Program::graph.parameters.size()>(Program::graph.parameters);
-  static constexpr int first_of(int step) { return whole.steps.items[step].first; }
-};
-
 /// Runs one program. repack: weights change before every run, so that one step's packed weights are enough.
-template <class Program, class Arch, tuning Tuned = tuning{}> class executor {
+template <class Program, class Arch, tuning Tuned = tuning{}> class executor final : public engine {
   using t = tables<Program>;
 
  public:
@@ -54,20 +39,17 @@ template <class Program, class Arch, tuning Tuned = tuning{}> class executor {
     shared_ = memory{shared_floats * 4, "scratch of the reductions"};
   }
 
-  /// Bytes of everything that was allocated.
-  std::int64_t bytes() const { return arena_.bytes() + packed_.bytes() + scratch_.bytes() + shared_.bytes(); }
-  std::byte* arena() const { return arena_.data(); }
-  static constexpr operand const& image() { return t::operands.items[t::whole.image]; }
-  static constexpr operand const& labels() { return t::operands.items[t::whole.labels]; }
-  static constexpr operand const& weights() { return t::operands.items[t::whole.weights]; }
-  static constexpr operand const& output() { return t::operands.items[t::whole.output]; }
+  std::int64_t bytes() const override { return arena_.bytes() + packed_.bytes() + scratch_.bytes() + shared_.bytes(); }
+  std::byte* arena() const override { return arena_.data(); }
 
-  /// The weights have changed: pack them all before the next run.
-  void pack_all(float const* parameters) {
+  void pack_all(float const* parameters) override {
     if (repack_) return;
     for (auto const& s : steps_) pack(s, parameters);
   }
 
+  void run(float* parameters, float* gradients, random_key key, float label_factor, bool accumulate) override {
+    run(parameters, gradients, key, label_factor, accumulate, [](int) {});
+  }
   /// watch(step) is called after each step.
   template <class Watch>
   void run(float* parameters, float* gradients, random_key key, float label_factor, bool accumulate, Watch&& watch) {
@@ -165,5 +147,9 @@ template <class Program, class Arch, tuning Tuned = tuning{}> class executor {
   std::int64_t packed_floats_ = 0, thread_floats_ = 0;
   memory arena_, packed_, scratch_, shared_;
 };
+
+/// That of one of a model's programs, for what this file is compiled for.
+template <class Model, class Program>
+using executor_of = executor<Program, native, tuning{Model::largest_fast_tile}>;
 
 }  // namespace oxbow::on_host

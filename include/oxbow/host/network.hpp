@@ -61,12 +61,12 @@ template <class Model> class network<Model, host> {
   void infer(image_view<float const> tile, image_view<float> logits) {
     require_image("the tile", tile.size, tile.channels, Model::tile, Model::input_channels);
     require_image("the logits", logits.size, logits.channels, Model::output, Model::classes);
-    if (!inference_) inference_ = std::make_unique<inference_executor>(pool_, !keep_weights_);
+    if (!inference_) inference_ = make_inference();
     if (stale_) inference_->pack_all(parameters_.data());
     stale_ = false;
-    write(inference_->arena(), inference_executor::image(), tile);
-    inference_->run(parameters_.data(), nullptr, {}, 0, false, [](int) {});
-    read(inference_->arena(), inference_executor::output(), logits);
+    write(inference_->arena(), inference_tables::image(), tile);
+    inference_->run(parameters_.data(), nullptr, {}, 0, false);
+    read(inference_->arena(), inference_tables::output(), logits);
   }
 
   /// The loss of one tile, mean over labelled pixels of weight × cross-entropy, and its gradients. labels and
@@ -78,19 +78,19 @@ template <class Model> class network<Model, host> {
     if (weights.data != nullptr) require_image("the weights", weights.size, weights.channels, Model::output, 1);
     std::int64_t const labelled = count_labels(labels, Model::classes);
     if (!training_) {
-      training_ = std::make_unique<training_executor>(pool_, true);
+      training_ = make_training();
       gradients_.assign(parameters_.size(), 0.f);
     }
     std::byte* const arena = training_->arena();
-    write(arena, training_executor::image(), tile);
-    std::memcpy(arena + training_executor::labels().offset, labels.data, static_cast<std::size_t>(labels.count()));
-    auto* const w = reinterpret_cast<float*>(arena + training_executor::weights().offset);
+    write(arena, training_tables::image(), tile);
+    std::memcpy(arena + training_tables::labels().offset, labels.data, static_cast<std::size_t>(labels.count()));
+    auto* const w = reinterpret_cast<float*>(arena + training_tables::weights().offset);
     if (weights.data != nullptr) std::copy_n(weights.data, weights.count(), w);
     else std::fill_n(w, labels.count(), 1.f);
     float const factor = labelled > 0 ? 1.f / static_cast<float>(labelled) : 0.f;
-    training_->run(parameters_.data(), gradients_.data(), key, factor, accumulate, [](int) {});
+    training_->run(parameters_.data(), gradients_.data(), key, factor, accumulate);
     if (Model::forward.parameter_count != Model::forward.trained_count) stale_ = true;  // running statistics have moved
-    auto const* const loss = reinterpret_cast<float const*>(arena + training_executor::output().offset);
+    auto const* const loss = reinterpret_cast<float const*>(arena + training_tables::output().offset);
     double sum = 0;
     for (std::int64_t i = 0; i < labels.count(); ++i) sum += loss[i];
     return sum;
@@ -105,9 +105,20 @@ template <class Model> class network<Model, host> {
   }
 
  private:
-  static constexpr on_host::tuning tuned{Model::largest_fast_tile};
-  using inference_executor = on_host::executor<typename Model::inference, on_host::native, tuned>;
-  using training_executor = on_host::executor<typename Model::training, on_host::native, tuned>;
+  using inference_tables = on_host::tables<typename Model::inference>;
+  using training_tables = on_host::tables<typename Model::training>;
+
+  std::unique_ptr<on_host::engine> make_inference() {
+    if constexpr (multiarch<Model>)
+      return on_host::with_best_set(
+          [&]<instruction_set Set>() { return kernels::inference<Model, Set>::make(pool_, !keep_weights_); });
+    else return std::make_unique<on_host::executor_of<Model, typename Model::inference>>(pool_, !keep_weights_);
+  }
+  std::unique_ptr<on_host::engine> make_training() {
+    if constexpr (multiarch<Model>)
+      return on_host::with_best_set([&]<instruction_set Set>() { return kernels::training<Model, Set>::make(pool_); });
+    else return std::make_unique<on_host::executor_of<Model, typename Model::training>>(pool_, true);
+  }
 
   /// Between channels-last and the layout of the arena, which for fewer than 16 channels is the same.
   template <class F> static void for_each_lane(operand const& o, F&& f) {
@@ -132,8 +143,8 @@ template <class Model> class network<Model, host> {
   on_host::thread_pool pool_;
   bool keep_weights_;
   std::vector<float> parameters_, gradients_;
-  std::unique_ptr<inference_executor> inference_;
-  std::unique_ptr<training_executor> training_;
+  std::unique_ptr<on_host::engine> inference_;
+  std::unique_ptr<on_host::engine> training_;
   bool stale_ = true;
 };
 

@@ -22,6 +22,10 @@ struct group_product {
 
 namespace detail {
 
+/// Transformed tiles are asked for so many blocks of channels before they are wanted: they lie in the second cache, or
+/// behind it, and a core that does two vectors a cycle waits for them. Beyond the last block lies the next group.
+inline constexpr int blocks_ahead = 3;
+
 /// Every loop over the sums is unrolled, zeroing and storing included, else they spill.
 template <class Arch, int Tiles, int Vectors> [[gnu::noinline]] void multiply_group(group_product const& p) {
   using v = vec<Arch>;
@@ -42,12 +46,14 @@ template <class Arch, int Tiles, int Vectors> [[gnu::noinline]] void multiply_gr
     for (int i = 0; i < Tiles; ++i) {
       v const input = v::broadcast(x[i * layout::block + c]);
 #pragma GCC unroll 2
-      for (int n = 0; n < Vectors; ++n) sum[i][n] = xsimd::fma(input, weight[n], sum[i][n]);
+      for (int n = 0; n < Vectors; ++n) sum[i][n] = multiply_add(input, weight[n], sum[i][n]);
     }
   };
   int left = p.channels;
   for (; left >= layout::block; left -= layout::block, w += layout::block * panel, x += p.block_stride) {
-    for (int k = 0; k < p.lines; ++k, next += 16) __builtin_prefetch(next, 0, 2);
+    for (int k = 0; k < p.lines; ++k, next += 16) __builtin_prefetch(next);
+#pragma GCC unroll 16
+    for (int i = 0; i < Tiles; ++i) __builtin_prefetch(x + blocks_ahead * p.block_stride + i * layout::block);
 #pragma GCC unroll 4
     for (int c = 0; c < layout::block; ++c) step(c);
   }

@@ -65,7 +65,7 @@ namespace detail {
 template <class V> [[gnu::always_inline]] inline V plus(V const& sum, double c, V const& x) {
   if (c == 1) return sum + x;
   if (c == -1) return sum - x;
-  return xsimd::fma(V(static_cast<float>(c)), x, sum);
+  return multiply_add(V(static_cast<float>(c)), x, sum);
 }
 
 }  // namespace detail

@@ -31,7 +31,7 @@ template <class Arch, int Inputs, int Vectors>
     for (int i = 0; i < Inputs; ++i) {
       vector const left = vector::broadcast(v[t * layout::block + i]);
 #pragma GCC unroll 2
-      for (int n = 0; n < Vectors; ++n) sum[i][n] = xsimd::fma(left, right[n], sum[i][n]);
+      for (int n = 0; n < Vectors; ++n) sum[i][n] = multiply_add(left, right[n], sum[i][n]);
     }
   }
 #pragma GCC unroll 8
