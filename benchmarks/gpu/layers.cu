@@ -21,6 +21,7 @@
 #include <oxbow/cuda/kernel/conv_image.cuh>
 #include <oxbow/cuda/kernel/conv_window.cuh>
 #include <oxbow/cuda/kernel/conv_window_grad_weight.cuh>
+#include <oxbow/cuda/kernel/finish_gradients.cuh>
 #include <oxbow/cuda/kernel/pack_weights.cuh>
 #include <oxbow/cuda/run/launch.cuh>
 #include <oxbow/cuda/run/memory.cuh>
@@ -129,9 +130,20 @@ ops::filter<double> weights(int rows, int columns, extent window) {
 device_array<T> packed(on_cuda::packing const& order, ops::filter<double> const& w) {
   device_array<float> const plain(std::vector<float>(w.data.begin(), w.data.end()));
   device_array<T> to(static_cast<std::size_t>(order.size()));
-  launch<on_cuda::pack_weights<T>>({order, plain.data(), to.data()}, "packing weights");
+  on_cuda::pack_job const job{.order = order};
+  device_array<on_cuda::pack_job> const jobs(std::vector<on_cuda::pack_job>{job});
+  on_cuda::launch<on_cuda::pack_weights<T>>(
+      {jobs.data(), 1, plain.data(), reinterpret_cast<std::byte*>(to.data())}, job.blocks(), nullptr, "packing weights");
   on_cuda::wait(nullptr, "packing weights");
   return to;
+}
+/// The pass that adds what a layer's blocks have left.
+void finish(on_cuda::layer_sums const& sums, std::string const& what) {
+  on_cuda::finish_job const job{.layer = sums};
+  device_array<on_cuda::finish_job> const jobs(std::vector<on_cuda::finish_job>{job});
+  device_array<on_cuda::run_scalars> const run(std::vector<on_cuda::run_scalars>(1));
+  on_cuda::launch<on_cuda::finish_gradients>({jobs.data(), 1, run.data()}, job.blocks(), nullptr, what);
+  on_cuda::wait(nullptr, what);
 }
 uint4 const* lanes(device_array<T> const& w) { return reinterpret_cast<uint4 const*>(w.data()); }
 std::vector<double> biases(int n) {
@@ -287,9 +299,15 @@ template <int I> bool weight_gradient() {
   device_array<float> dw(static_cast<std::size_t>(s.outputs) * inputs * 9), db(static_cast<std::size_t>(s.outputs));
   sums.weight = partial.data(), sums.bias = partial_bias.data();
   std::string const what = name("weight gradient", s);
-  launch<kernel>({s, first.source(), second.source(), dy.view(), sums, choice.splits}, what);
-  launch<on_cuda::add_grad_sums>({sums, dw.data(), db.data(), choice.splits, parts, s.first_chunks() * 32, s.first,
-                                  s.second, s.outputs, s.outputs, 9, 9l * inputs, false}, what);
+  constexpr bool adds = choice.adds();
+  device_array<float> slots(static_cast<std::size_t>(adds ? kernel::slot_floats(s, choice.splits) : 0));
+  device_array<unsigned> arrived(std::vector<unsigned>(static_cast<std::size_t>(tune::grad_tiles(s))));
+  device_array<on_cuda::run_scalars> const run(std::vector<on_cuda::run_scalars>(1));
+  on_cuda::grad_target to;
+  if (adds) to = {dw.data(), slots.data(), arrived.data(), run.data()};
+  launch<kernel>({s, first.source(), second.source(), dy.view(), sums, choice.splits, to}, what);
+  finish({sums, adds ? nullptr : dw.data(), db.data(), choice.splits, parts, s.first_chunks() * 32, s.first, s.second, s.outputs,
+          s.outputs, 9, 9l * inputs}, what);
   comparison equal{what};
   auto const is = dw.host(), is_bias = db.host();
   random_stream const pick{1, purpose::noise, 7, 0};
@@ -352,8 +370,8 @@ template <int I> bool up() {
   device_array<float> dw(w.data.size()), db(b.size());
   sums.weight = partial.data(), sums.bias = partial_bias.data();
   launch<kernel>({back, dy.source(), dy.source(), x.view(), sums, splits, kernel::bias_of::input}, "up " + size);
-  launch<on_cuda::add_grad_sums>({sums, dw.data(), db.data(), splits, 4 * splits, tune::ceil_div(outputs, 64) * 64,
-                                  outputs, 0, inputs, outputs, 4, 4l * outputs, false}, "up " + size);
+  finish({sums, dw.data(), db.data(), splits, 4 * splits, tune::ceil_div(outputs, 64) * 64, outputs, 0, inputs, outputs,
+          4, 4l * outputs}, "up " + size);
   comparison equal{"up, weight gradient " + size};
   auto const is = dw.host(), is_bias = db.host();
   for (int i = 0; i < 12; ++i) {
@@ -396,8 +414,8 @@ bool image() {
   device_array<float> dw(w.data.size()), db(b.size());
   sums.weight = partial.data(), sums.bias = partial_bias.data();
   launch<grad>({s, x.source(), dy.view(), sums, splits}, "the first layer's weight gradient");
-  launch<on_cuda::add_grad_sums>({sums, dw.data(), db.data(), splits, splits, grad::inputs, 9, 0, outputs, outputs, 1,
-                                  9, false}, "the first layer's weight gradient");
+  finish({sums, dw.data(), db.data(), splits, splits, grad::inputs, 9, 0, outputs, outputs, 1, 9},
+         "the first layer's weight gradient");
   comparison equal{"first layer, weight gradient"};
   auto const is = dw.host(), is_bias = db.host();
   for (int k = 0; k < outputs; k += 9) {

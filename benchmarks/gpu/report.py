@@ -21,15 +21,15 @@ import pathlib
 import re
 import sys
 
-# multiprocessors, clock in Hz, mma.sync in operations/s, L2 and device memory in bytes/s, shared memory in bytes and
+# name, multiprocessors, clock in Hz, mma.sync in operations/s, L2 and device memory in bytes/s, shared memory in bytes and
 # registers of a multiprocessor
-CHIPS = {"A100": (108, 1.41e9, 312e12, 5.0e12, 2.039e12, 164 * 1024, 65536),
-         "H100": (132, 1.755e9, 620e12, 7.0e12, 3.35e12, 228 * 1024, 65536)}
+CHIPS = {"A100": ("A100", 108, 1.41e9, 312e12, 5.0e12, 2.039e12, 164 * 1024, 65536),
+         "H100": ("H100", 132, 1.755e9, 620e12, 7.0e12, 3.35e12, 228 * 1024, 65536)}
 
 
 def bound(kernel, chip):
     """Microseconds of a launch, and the resource that needs them."""
-    multiprocessors, clock, mma, l2, memory, _, _ = chip
+    _, multiprocessors, clock, mma, l2, memory, _, _ = chip
     launches = kernel["launches"]
     blocks = kernel["blocks"] / launches
     busy = min(blocks, multiprocessors)
@@ -41,16 +41,18 @@ def bound(kernel, chip):
         "issue": sum(kernel["warp_instructions"].values()) / 4 / clock / busy,
         "memory": (load["unique_bytes"] + store["unique_bytes"]) / memory,
     }
-    # the busiest multiprocessor has whole blocks
+    # the busiest multiprocessor has whole blocks; a report that looks at each launch by itself knows better where a
+    # kernel was launched with several shapes
+    exact = kernel.get(f"estimate_{chip[0]}_us_per_launch", {}).get("tensor")
     rounds = math.ceil(blocks / multiprocessors) * busy / blocks
-    seconds["tensor"] *= max(1, rounds)
+    seconds["tensor"] = exact * launches / 1e6 if exact else seconds["tensor"] * max(1, rounds)
     limit = max(seconds, key=seconds.get)
     return seconds[limit] / launches * 1e6, limit
 
 
 def resident(kernel, chip):
     """Blocks that a multiprocessor holds at once; "?" where the report does not know the registers."""
-    _, _, _, _, _, shared, registers = chip
+    *_, shared, registers = chip
     threads = math.prod(kernel["block"])
     by_shared = shared // (kernel["static_shared"] + kernel["dynamic_shared"] + 1024)
     if not kernel["ptxas_registers"]:
@@ -70,43 +72,57 @@ def label(kernel, report):
     """(kernel, layer): the layer from the shape in the name, or the report's own name."""
     name = kernel["name"]
     inner = re.search(r"enter<(?:\w+::)*(\w+)", name)
+    what = inner[1] if inner else name[:40]
+    sink = [words for word, words in (("head_loss", "head and loss"), ("head_logits", "head"), ("scatter", "pooling's gradient"),
+                                      ("sides", "both sides of a join"), ("store_and_pool", "pooled")) if word + "<" in name]
     shape = re.search(r"conv_shape\{(\d+), (\d+), (\d+), (\d+), (\d+), (\d+)", name)
     if not shape:
-        what = ", data gradient" if inner and inner[1] == "conv_window" and "apply_grad" in name else ""
-        return (inner[1] if inner else name[:40]) + what, report
+        back = what == "conv_window" and ("apply_grad" in name or "add_bias" not in name)
+        return what + (", data gradient" if back else ""), ", ".join([report, *sink])
     height, width, first, second, outputs, pad = map(int, shape.groups())
-    what = "data gradient, dx " if pad == 2 else ""
-    return inner[1], f"{what}{height} × {width}, {first + second} → {outputs}"
+    back = "data gradient, dx " if "add_bias" not in name and "head_" not in name else ""
+    return what, ", ".join([f"{back}{height} × {width}, {first + second} → {outputs}", *sink])
+
+
+HEADER = ("| kernel | layer | A100, µs | H100, µs | limited by | sectors | conflicts | registers (spilled bytes) | "
+          "shared memory, KB | blocks per multiprocessor, A100 / H100 |\n|" + "---|" * 10)
+
+
+def line(kernel, report, bounds):
+    """A line of the table. bounds: {chip: (microseconds of a launch, limit)}."""
+    limits = list(dict.fromkeys(limit for _, limit in bounds.values()))
+    shared = kernel["shared"]
+    conflicts = 100 * shared["conflict_wavefronts"] / max(1, shared["wavefronts"])
+    name, layer = label(kernel, report)
+    times = f" (× {kernel['launches']})" if kernel["launches"] > 1 else ""
+    return (f"| {name}{times} | {layer} | {bounds['A100'][0]:.1f} | {bounds['H100'][0]:.1f} | "
+            f"{' / '.join(limits)} | {sector_efficiency(kernel):.0f} % | {conflicts:.0f} % | "
+            f"{kernel['ptxas_registers']} ({kernel['ptxas_spill_bytes']}) | "
+            f"{(kernel['static_shared'] + kernel['dynamic_shared']) / 1024:.1f} | "
+            f"{' / '.join(str(resident(kernel, chip)) for chip in CHIPS.values())} |")
+
+
+def kernels_of(path):
+    try:
+        return json.loads(path.read_text())["kernels"]
+    except (OSError, ValueError, KeyError) as error:
+        sys.exit(f"{sys.argv[0]}: {path} is no report: {error!r}. The first lines of gpu/report.py say what one must "
+                 "hold.")
 
 
 def main(reports):
     if not reports:
         sys.exit(__doc__.strip())
-    print("| kernel | layer | A100, µs | H100, µs | limited by | sectors | conflicts | registers (spilled bytes) | "
-          "shared memory, KB | blocks per multiprocessor, A100 / H100 |\n|" + "---|" * 10)
+    print(HEADER)
     total = dict.fromkeys(CHIPS, 0.0)
     for path in map(pathlib.Path, reports):
-        try:
-            kernels = json.loads(path.read_text())["kernels"]
-        except (OSError, ValueError, KeyError) as error:
-            sys.exit(f"report.py: {path} is no report of a simulator: {error!r}. The first lines of this program say "
-                     "what one must hold.")
-        for kernel in kernels:
-            if re.search(r"enter<(?:\w+::)*(pack_weights|pad_bias)", kernel["name"]):
+        for kernel in kernels_of(path):
+            if "pack_weights" in kernel["name"]:
                 continue  # once per change of the weights
             bounds = {chip: bound(kernel, CHIPS[chip]) for chip in CHIPS}
             for chip in CHIPS:
                 total[chip] += bounds[chip][0] * kernel["launches"]
-            limits = list(dict.fromkeys(limit for _, limit in bounds.values()))
-            shared = kernel["shared"]
-            conflicts = 100 * shared["conflict_wavefronts"] / max(1, shared["wavefronts"])
-            name, layer = label(kernel, path.stem)
-            times = f" (× {kernel['launches']})" if kernel["launches"] > 1 else ""
-            print(f"| {name}{times} | {layer} | {bounds['A100'][0]:.1f} | {bounds['H100'][0]:.1f} | "
-                  f"{' / '.join(limits)} | {sector_efficiency(kernel):.0f} % | {conflicts:.0f} % | "
-                  f"{kernel['ptxas_registers']} ({kernel['ptxas_spill_bytes']}) | "
-                  f"{(kernel['static_shared'] + kernel['dynamic_shared']) / 1024:.1f} | "
-                  f"{' / '.join(str(resident(kernel, chip)) for chip in CHIPS.values())} |")
+            print(line(kernel, path.stem, bounds))
     print(f"| sum | | {total['A100']:.0f} | {total['H100']:.0f} | | | | | | |")
 
 

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include <oxbow/core/random.hpp>
@@ -77,6 +78,15 @@ std::string fault(placement const& p) {
     for (int k = 0; k < i; ++k)
       if (overlap(b, p.buffers[k]))
         return "values " + std::to_string(b.value) + " and " + std::to_string(p.buffers[k].value) + " overlap";
+  }
+  int last = 0;
+  for (buffer const& b : p.buffers) last = std::max(last, b.dies);
+  for (int step = 0; step <= last; ++step) {
+    spare_room const r = spare_during(p, step);
+    for (buffer const& b : p.buffers)
+      if (b.born <= step && step <= b.dies &&
+          ((b.offset < r.offset + r.bytes && r.offset < b.offset + b.bytes) || b.offset + b.bytes > r.end))
+        return "value " + std::to_string(b.value) + " lies in what is said to be spare in step " + std::to_string(step);
   }
   return {};
 }

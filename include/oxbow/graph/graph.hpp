@@ -69,6 +69,7 @@ struct value {
   element type = element::f32;
   int producer = none;
   bool in_gradients = false;
+  bool octets = false;      ///< in memory as layout_of_octets says; else as layout does
 
   constexpr std::int64_t count() const { return size.volume() * channels; }
 };

@@ -1,4 +1,5 @@
-// A program's one arena, its packed weights, and the loop over its steps.
+// A program's one arena, its packed weights, and the loop over its steps. What a step needs for itself lies where the
+// arena has room meanwhile, or behind.
 #pragma once
 #include <algorithm>
 #include <cmath>
@@ -19,27 +20,23 @@ template <class Program, class Arch, tuning Tuned = tuning{}> class executor fin
  public:
   executor(thread_pool& pool, bool repack) : pool_{pool}, repack_{repack} {
     prepare(std::make_integer_sequence<int, t::steps>{});
-    std::int64_t thread_floats = 0, shared_floats = 0, packed = 0;
-    for (auto& s : steps_) {
+    std::int64_t arena_bytes = Program::peak_bytes, packed = 0;
+    for (std::size_t i = 0; i < steps_.size(); ++i) {
+      prepared_step& s = steps_[i];
       if (repack_) packed = 0;
-      for (int i = 0; i < s.what.count; ++i) {
-        if (!reads_weights(s.instructions[i].kind)) continue;
-        weight_use const u = weights_of(s.instructions[i], t::parameters.items);
-        s.weights[i] = packed, packed += weight_floats(s.fast[i], u);
-        s.biases[i] = packed, packed += packed_weights<Arch>::panels(u.outputs()) * packed_weights<Arch>::panel;
-      }
-      if (packed > packed_floats_) packed_floats_ = packed;
-      if (s.thread_floats > thread_floats) thread_floats = s.thread_floats;
-      if (s.shared_floats > shared_floats) shared_floats = s.shared_floats;
+      lay_out_weights(s, packed);
+      s.thread_floats = (s.thread_floats + 2 * layout::block + 15) / 16 * 16;
+      spare_room left = t::spare.items[i];
+      if (repack_) s.packed = take(left, packed);
+      s.shared = take(left, s.shared_floats);
+      s.scratch = take(left, s.thread_floats * pool_.size());
+      arena_bytes = std::max(arena_bytes, left.end);
     }
-    thread_floats_ = (thread_floats + 2 * layout::block + 15) / 16 * 16;
-    arena_ = memory{Program::peak_bytes, "activations"};
-    packed_ = memory{packed_floats_ * 4, "packed weights"};
-    scratch_ = memory{thread_floats_ * 4 * pool_.size(), "scratch of the threads"};
-    shared_ = memory{shared_floats * 4, "scratch of the reductions"};
+    arena_ = memory{arena_bytes, "activations"};
+    if (!repack_) packed_ = memory{packed * 4, "packed weights"};
   }
 
-  std::int64_t bytes() const override { return arena_.bytes() + packed_.bytes() + scratch_.bytes() + shared_.bytes(); }
+  std::int64_t bytes() const override { return arena_.bytes() + packed_.bytes(); }
   std::byte* arena() const override { return arena_.data(); }
 
   void pack_all(float const* parameters) override {
@@ -53,21 +50,20 @@ template <class Program, class Arch, tuning Tuned = tuning{}> class executor fin
   /// watch(step) is called after each step.
   template <class Watch>
   void run(float* parameters, float* gradients, random_key key, float label_factor, bool accumulate, Watch&& watch) {
-    run_context const c{pool_,
-                        arena_.data(),
-                        parameters,
-                        gradients,
-                        t::parameters.items,
-                        packed_.floats(),
-                        scratch_.floats(),
-                        thread_floats_,
-                        shared_.floats(),
-                        key,
-                        label_factor,
-                        accumulate};
+    run_context c{.pool = pool_,
+                  .arena = arena_.data(),
+                  .parameters = parameters,
+                  .gradients = gradients,
+                  .table = t::parameters.items,
+                  .key = key,
+                  .label_factor = label_factor,
+                  .accumulate = accumulate};
     for (int i = 0; i < t::steps; ++i) {
-      if (repack_) pack(steps_[static_cast<std::size_t>(i)], parameters);
-      runs_[static_cast<std::size_t>(i)](steps_[static_cast<std::size_t>(i)], c);
+      prepared_step const& s = steps_[static_cast<std::size_t>(i)];
+      c.packed = packed_of(s), c.shared = floats_at(s.shared);
+      c.scratch = floats_at(s.scratch), c.thread_floats = s.thread_floats;
+      if (repack_) pack(s, parameters);
+      runs_[static_cast<std::size_t>(i)](s, c);
       watch(i);
     }
   }
@@ -88,20 +84,43 @@ template <class Program, class Arch, tuning Tuned = tuning{}> class executor fin
     runs_.push_back(&step_kernel<what, Arch, Tuned>::run);
   }
 
+  /// Weights and biases of a step's convolutions, from `packed` on, which is moved behind them.
+  static void lay_out_weights(prepared_step& s, std::int64_t& packed) {
+    for (int i = 0; i < s.what.count; ++i) {
+      if (!reads_weights(s.instructions[i].kind)) continue;
+      weight_use const u = weights_of(s.instructions[i], t::parameters.items);
+      s.weights[i] = packed, packed += weight_floats(s.fast[i], u);
+      s.biases[i] = packed, packed += packed_weights<Arch>::panels(u.outputs()) * packed_weights<Arch>::panel;
+    }
+  }
+
+  /// A place in the arena for what lives no longer than its step: in the gap, else behind all that is alive.
+  static std::int64_t take(spare_room& left, std::int64_t floats) {
+    std::int64_t const bytes = (floats * 4 + buffer_alignment - 1) / buffer_alignment * buffer_alignment;
+    bool const fits = bytes <= left.bytes;
+    std::int64_t const place = fits ? left.offset : left.end;
+    if (fits) left.offset += bytes, left.bytes -= bytes;
+    else left.end += bytes;
+    return place;
+  }
+  float* floats_at(std::int64_t offset) const { return reinterpret_cast<float*>(arena_.data() + offset); }
+  float* packed_of(prepared_step const& s) const { return repack_ ? floats_at(s.packed) : packed_.floats(); }
+
   void pack(prepared_step const& s, float const* parameters) {
+    float* const packed = packed_of(s);
     for (int i = 0; i < s.what.count; ++i) {
       instruction const& o = s.instructions[i];
       if (!reads_weights(o.kind)) continue;
       weight_use const u = weights_of(o, t::parameters.items);
       bool const biased = o.kind == op_kind::convolve || o.kind == op_kind::up_convolve;
-      float* const bias = packed_.floats() + s.biases[i];
+      float* const bias = packed + s.biases[i];
       int const padded = packed_weights<Arch>::panels(u.outputs()) * packed_weights<Arch>::panel;
       for (int k = 0; k < padded; ++k)
         bias[k] = biased && k < u.outputs() ? parameters[t::parameters.items[o.parameter + 1].offset + k] : 0.f;
       std::vector<float> factor;
       if (o.folded != none) fold(o, u.outputs(), parameters, factor, bias);
       pack_weights(s.fast[i], u, parameters + t::parameters.items[o.parameter].offset,
-                   factor.empty() ? nullptr : factor.data(), packed_.floats() + s.weights[i]);
+                   factor.empty() ? nullptr : factor.data(), packed + s.weights[i]);
     }
   }
 
@@ -144,8 +163,7 @@ template <class Program, class Arch, tuning Tuned = tuning{}> class executor fin
   bool repack_;
   std::vector<prepared_step> steps_;
   std::vector<void (*)(prepared_step const&, run_context const&)> runs_;
-  std::int64_t packed_floats_ = 0, thread_floats_ = 0;
-  memory arena_, packed_, scratch_, shared_;
+  memory arena_, packed_;
 };
 
 /// That of one of a model's programs, for what this file is compiled for.

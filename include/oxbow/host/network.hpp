@@ -26,7 +26,7 @@ struct host {
 
 /// Parameters of one model, its programs on the CPU, and nothing else. Memory: the parameters; for
 /// prediction, from the first on, Model::inference::peak_bytes and the packed weights; for learning, from the
-/// first step on, the gradients, Model::training::peak_bytes and one layer's packed weights.
+/// first step on, the gradients and Model::training::peak_bytes, where the packed weights of one layer find room.
 /// Not to be used by two threads at once.
 template <class Model> class network<Model, host> {
  public:

@@ -16,10 +16,11 @@ struct run_context {
   float* parameters;           ///< running statistics are written
   float* gradients;            ///< null in a program that does not learn
   parameter const* table;      ///< of the parameters' tensors
-  float const* packed;         ///< weights and biases as the steps want them
-  float* scratch;              ///< of all threads
-  std::int64_t thread_floats;  ///< scratch of each
-  float* shared;               ///< scratch of reductions
+  // Of the step that runs:
+  float const* packed = nullptr;   ///< weights and biases as it wants them
+  float* scratch = nullptr;        ///< of all threads
+  std::int64_t thread_floats = 0;  ///< scratch of each
+  float* shared = nullptr;         ///< scratch of reductions
   random_key key{};
   float label_factor = 0;   ///< 1 / labelled pixels
   bool accumulate = false;  ///< gradients are added to what is there
@@ -40,6 +41,7 @@ struct prepared_step {
   std::int64_t weights[most_ops]{};  ///< floats, in the packed memory, of each convolution
   std::int64_t biases[most_ops]{};
   std::int64_t thread_floats = 0, shared_floats = 0;
+  std::int64_t packed = 0, scratch = 0, shared = 0;  ///< bytes, in the arena: weights made for this run, scratch
 };
 
 }  // namespace oxbow::on_host

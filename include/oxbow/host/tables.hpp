@@ -17,6 +17,11 @@ template <class Program> struct tables {
   static constexpr auto instructions = cut<instruction, whole.instructions.size()>(whole.instructions);
   static constexpr auto operands = cut<operand, whole.operands.size()>(whole.operands);
   static constexpr auto parameters = cut<parameter, Program::graph.parameters.size()>(Program::graph.parameters);
+  static constexpr auto spare = [] {
+    table<spare_room, steps> t{};
+    for (int i = 0; i < steps; ++i) t.items[i] = spare_during(Program::placed, i);
+    return t;
+  }();
   static constexpr int first_of(int step) { return whole.steps.items[step].first; }
 
   // What goes in, and what comes out: logits, or the loss of each pixel.

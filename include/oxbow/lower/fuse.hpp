@@ -12,6 +12,9 @@ struct fusions {
   bool gradients = true;    ///< the gradient of a bias is taken with that of its weights
   bool heads = true;        ///< a 1×1 convolution to few channels, and the loss, join the step before
   bool recompute = true;    ///< a convolution of few inputs is computed again instead of stored
+  /// Not 0: heads are only those behind a 3×3 convolution to so many channels at most, and where such a step ends in
+  /// the loss the way back begins in it, so that nobody stores the map that the head reads.
+  int narrow_heads = 0;
 };
 
 /// A fused graph is the same graph with two marks: the step that each op runs in, and whether each
@@ -112,11 +115,31 @@ struct fuser {
     if (o.kind == op_kind::convolve)
       return on.heads && o.window.volume() == 1 && o.stride.volume() == 1 && o.border == extent{0, 0, 0} &&
                      c.poolings + c.resizings == 0 && g.net.values[o.out[0]].channels <= head_channels &&
-                     anchor(s).kind == op_kind::convolve
+                     anchor(s).kind == op_kind::convolve && (on.narrow_heads == 0 || is_narrow(s, o))
                  ? s
                  : none;
-    if (o.kind == op_kind::loss) return on.heads ? s : none;
+    if (o.kind == op_kind::loss)
+      return on.heads && (on.narrow_heads == 0 || g.net.values[o.in[0]].channels <= head_channels) ? s : none;
     return none;
+  }
+  /// How many tensors a read of v touches, seen through views; more than two if one of them is written by the caller.
+  constexpr int parts_of(int v) const {
+    op const& p = g.net.producer(v);
+    if (is_source(p.kind)) return 3;
+    if (!viewed(p)) return 1;
+    return parts_of(p.in[0]) + (p.kind == op_kind::join ? parts_of(p.in[1]) : 0);
+  }
+  /// May the head join a step under fusions::narrow_heads?
+  constexpr bool is_narrow(int step, op const& head) const {
+    op const& a = anchor(step);
+    int const map = head.in[0];
+    op const& last = g.net.producer(map);
+    bool const active = last.kind == op_kind::activate, learns = g.net.loss != none;
+    int const others = learns ? 1 + (active && last.f->of_output) : 0;   // the gradients of the head and of the map
+    return a.window == extent{1, 3, 3} && a.stride.volume() == 1 && a.dilation.volume() == 1 &&
+           g.net.values[map].size.depth == 1 && g.net.values[map].channels <= on.narrow_heads &&
+           parts_of(a.in[0]) <= 2 && has[step].ops == 1 + active && readers[map] == 1 + others &&
+           (!learns || (reader(op_kind::loss, head.out[0]) != none && readers[head.out[0]] == 1));
   }
   /// Anchors whose tiles may have any origin and size, so that a window can be laid over them.
   static constexpr bool tiled(op_kind k) {
@@ -150,6 +173,28 @@ struct fuser {
   constexpr int new_step(int op) {
     has.push({});
     return g.anchor.push(op);
+  }
+
+  /// The first op of a kind that reads a value first, or none.
+  constexpr int reader(op_kind kind, int value) const {
+    for (int i = 0; i < g.net.ops.size(); ++i)
+      if (g.net.ops.items[i].kind == kind && g.net.ops.items[i].in[0] == value) return i;
+    return none;
+  }
+  /// The head's own gradients, and that of the map in front of it, move into the step of their loss.
+  constexpr void begin_backward() {
+    for (int i = 0; i < g.net.ops.size(); ++i) {
+      op const& loss = g.net.ops[i];
+      int const s = g.step_of[i];
+      if (loss.kind != op_kind::loss || anchor(s).kind != op_kind::convolve ||
+          g.net.values[loss.in[0]].producer == g.anchor[s] || has[s].poolings > 0)
+        continue;
+      int const data = reader(op_kind::convolve_grad, loss.out[0]), dmap = g.net.ops[data].out[0];
+      for (int moved : {reader(op_kind::convolve_grad_weight, loss.out[0]), reader(op_kind::bias_grad, loss.out[0]),
+                        data, reader(op_kind::activate_grad, dmap)})
+        if (moved != none) g.step_of[moved] = s;
+    }
+    renumber();
   }
 
   /// Marks what a step must find in memory, looking through views.
@@ -254,6 +299,7 @@ struct fuser {
 constexpr fused_graph fuse(flat_graph const& net, fusions on = {}) {
   detail::fuser f{net, on};
   f.assign();
+  if (on.narrow_heads > 0) f.begin_backward();
   f.mark();
   if (on.views) f.store_parts();
   if (on.recompute) f.recompute();

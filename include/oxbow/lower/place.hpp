@@ -23,9 +23,9 @@ struct placement {
 /// Buffers begin on cache lines.
 inline constexpr std::int64_t buffer_alignment = 64;
 constexpr std::int64_t bytes_of(value const& v) {
-  bool const halves = v.type == element::f16 || v.type == element::bf16;
-  std::int64_t const bytes = halves ? layout_of_halves::bytes(v.size, v.channels)
-                                    : layout::bytes(v.size, v.channels, bits_of(v.type));
+  int const bits = bits_of(v.type);
+  std::int64_t const bytes =
+      v.octets ? layout_of_octets::bytes(v.size, v.channels, bits) : layout::bytes(v.size, v.channels, bits);
   return (bytes + buffer_alignment - 1) / buffer_alignment * buffer_alignment;
 }
 
@@ -158,5 +158,24 @@ template <fused_graph const& Graph> struct best_placement {
   }
   static constexpr placement const& get() { return get<priority::longest, 0>(); }
 };
+
+/// Where the arena has room while a step runs.
+struct spare_room {
+  std::int64_t offset = 0, bytes = 0;   ///< the largest gap between what is alive
+  std::int64_t end = 0;                 ///< behind all that is alive
+};
+
+constexpr spare_room spare_during(placement const& p, int step) {
+  spare_room r;
+  for (;;) {
+    buffer const* next = nullptr;   // the lowest one behind what has been seen
+    for (auto const& b : p.buffers)
+      if (b.born <= step && step <= b.dies && b.offset >= r.end && (next == nullptr || b.offset < next->offset))
+        next = &b;
+    if (next == nullptr) return r;
+    if (next->offset - r.end > r.bytes) r.offset = r.end, r.bytes = next->offset - r.end;
+    r.end = next->offset + next->bytes;
+  }
+}
 
 }  // namespace oxbow

@@ -15,6 +15,7 @@ struct operand {
   int first_channel = 0, count = 0; ///< the channels that are seen
   extent shift{0, 0, 0}, low{0, 0, 0}, high{};
   bool mirrored = false;
+  bool octets = false;              ///< in memory as layout_of_octets says; else as layout does
 };
 
 /// Where an op's input comes from: a tile made earlier in the step, or stored tensors, one after the
@@ -122,7 +123,8 @@ struct planner {
 
   constexpr operand whole(int v) const {
     value const& x = g.net.values[v];
-    operand o{.size = x.size, .channels = x.channels, .type = x.type, .count = x.channels, .high = x.size};
+    operand o{.size = x.size, .channels = x.channels, .type = x.type, .count = x.channels, .high = x.size,
+              .octets = x.octets};
     if (placed.buffer_of[v] != none) o.offset = placed.buffers[placed.buffer_of[v]].offset;
     return o;
   }

@@ -87,8 +87,7 @@ void check(extent size, int outputs, int pad_y, int pad_x, int splits, bool mirr
   launch<grad>({s, d_image.source(), d_dy.view(), left, splits});
   device_array<float> dw(w.data.size()), db(b.size());
   int const entries = Channels * TapsY * TapsX;
-  launch<on_cuda::add_grad_sums>({left, dw.data, db.data, splits, splits, grad::inputs, entries, 0, outputs, outputs, 1,
-                               entries, false});
+  finish({.layer = {left, dw.data, db.data, splits, splits, grad::inputs, entries, 0, outputs, outputs, 1, entries}});
   auto const should = ops::convolve_grad_weight(dy, seen, at);
   auto const most = ops::convolve_grad_weight(magnitudes(dy), magnitudes(seen), at);
   auto const got = dw.host(), got_bias = db.host();

@@ -13,6 +13,7 @@
 
 #include <oxbow/core/random.hpp>
 #include <oxbow/cuda/arch/enter.cuh>
+#include <oxbow/cuda/kernel/finish_gradients.cuh>
 #include <oxbow/cuda/kernel/pack_weights.cuh>
 #include <oxbow/cuda/tile/layout.cuh>
 #include <oxbow/cuda/tile/packing.hpp>
@@ -46,15 +47,17 @@ template <class T> struct device_array {
   }
 };
 
-template <class Kernel> void launch(typename Kernel::args const& a) {
+template <class Kernel> void launch(typename Kernel::args const& a, int blocks) {
   constexpr auto bytes = on_cuda::storage_bytes<Kernel>;
   if (bytes > 48 * 1024)
     must(cudaFuncSetAttribute(on_cuda::enter<Kernel>, cudaFuncAttributeMaxDynamicSharedMemorySize, int{bytes}),
          "cudaFuncSetAttribute");
-  on_cuda::enter<Kernel><<<static_cast<unsigned>(Kernel::blocks(a)), Kernel::threads, bytes>>>(a);
+  on_cuda::enter<Kernel><<<static_cast<unsigned>(blocks), Kernel::threads, bytes>>>(a);
   must(cudaGetLastError(), "launch");
   must(cudaDeviceSynchronize(), "cudaDeviceSynchronize");
 }
+
+template <class Kernel> void launch(typename Kernel::args const& a) { launch<Kernel>(a, Kernel::blocks(a)); }
 
 template <class T> float rounded(float x) {
   if constexpr (std::is_same_v<T, __half>) return __half2float(__float2half_rn(x));
@@ -184,7 +187,13 @@ inline ops::filter<double> magnitudes(ops::filter<double> w) {
 template <class T> double sum_tolerance(double terms, double sum) { return terms * 0x1p-23 * sum; }
 template <class T> double store_tolerance(double y) { return half_step<T> * std::fabs(y) + half_least<T>; }
 
-/// A layer's weights and bias on the device, packed by the kernels that do it in a network.
+/// Packs one tensor, as the kernel does it for all tensors of a network.
+template <class T> void pack(on_cuda::pack_job const& job, float const* parameters, void* to) {
+  device_array<on_cuda::pack_job> const jobs(std::vector<on_cuda::pack_job>{job});
+  launch<on_cuda::pack_weights<T>>({jobs.data, 1, parameters, static_cast<std::byte*>(to)}, job.blocks());
+}
+
+/// A layer's weights and bias on the device, packed by the kernel that does it in a network.
 template <class T> struct packed_layer {
   device_array<T> weights;
   device_array<float> bias;
@@ -193,11 +202,21 @@ template <class T> struct packed_layer {
       : weights(static_cast<std::size_t>(order.size())),
         bias(static_cast<std::size_t>(on_cuda::layout_16::padded(static_cast<int>(b.size())))) {
     device_array<float> const plain(std::vector<float>(w.data.begin(), w.data.end()));
-    launch<on_cuda::pack_weights<T>>({order, plain.data, weights.data});
+    pack<T>({.order = order}, plain.data, weights.data);
     device_array<float> const plain_bias(std::vector<float>(b.begin(), b.end()));
     if (!b.empty())
-      launch<on_cuda::pad_bias>({plain_bias.data, bias.data, static_cast<int>(b.size()), static_cast<int>(bias.size)});
+      pack<T>({.rows = 1, .columns = static_cast<int>(b.size()), .width = static_cast<int>(bias.size)}, plain_bias.data,
+              bias.data);
   }
 };
+
+/// Adds what a kernel has left, to what is there or to nothing.
+inline void finish(on_cuda::finish_job const& job, bool add = false) {
+  device_array<on_cuda::finish_job> const jobs(std::vector<on_cuda::finish_job>{job});
+  on_cuda::run_scalars scalars;
+  scalars.accumulate = add;
+  device_array<on_cuda::run_scalars> const run(std::vector<on_cuda::run_scalars>{scalars});
+  launch<on_cuda::finish_gradients>({jobs.data, 1, run.data}, job.blocks());
+}
 
 }  // namespace oxbow::testing

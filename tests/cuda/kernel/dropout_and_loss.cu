@@ -1,5 +1,6 @@
 // The masks of dropout are the host's to the bit; the loss keeps its digits where a network is sure.
 #include <oxbow/cuda/kernel/elementwise.cuh>
+#include <oxbow/cuda/kernel/finish_gradients.cuh>
 #include <oxbow/cuda/kernel/loss.cuh>
 #include <oxbow/ops/loss.hpp>
 
@@ -25,19 +26,19 @@ struct drop_all {
   }
 };
 struct lose_all {
-  static constexpr int threads = 128;
+  static constexpr int threads = 128, classes = 5;
   struct storage {};
   struct args {
     float *logits, *loss;
     box where;
-    int classes;
     on_cuda::stored labels, weights;
     std::byte const* arena;
     float per_pixel, scale;
   };
   __device__ static void run(args const& a, storage&) {
-    on_cuda::softmax_loss(on_cuda::patch::over(a.logits, a.where, 0, a.classes), a.labels, a.weights, a.arena,
-                          a.per_pixel, a.scale, on_cuda::patch::over(a.loss, a.where, 0, 1));
+    on_cuda::pixel_losses<&loss_of<cross_entropy>::self, classes>(
+        on_cuda::patch::over(a.logits, a.where, 0, classes), a.labels, a.weights, a.arena, a.per_pixel, a.scale,
+        on_cuda::patch::over(a.loss, a.where, 0, 1), nullptr);
   }
 };
 
@@ -88,7 +89,6 @@ TEST_CASE("loss and gradient of logits of any size, with ignored pixels") {
   on_cuda::launch<lose_all>({d.data(),
                              loss.data(),
                              {{0, 0, 0}, size},
-                             classes,
                              l,
                              w,
                              reinterpret_cast<std::byte const*>(memory.data()),
@@ -120,11 +120,12 @@ TEST_CASE("loss and gradient of logits of any size, with ignored pixels") {
 TEST_CASE("the sum of the losses is their sum in double") {
   std::vector<float> const x = numbers(12'345, 6, 0, 1);
   device_array<float> const d{x};
-  device_array<double> const sums{64};
-  using kernel = on_cuda::sum_losses;
-  on_cuda::launch<kernel>({d.data(), nullptr, 12'345, sums.data()}, kernel::parts, nullptr, "a test");
-  on_cuda::launch<kernel>({nullptr, sums.data(), kernel::parts, sums.data() + kernel::parts}, 1, nullptr, "a test");
+  device_array<double> const sum{1};
+  device_array<on_cuda::finish_job> const job{
+      std::vector<on_cuda::finish_job>{{.loss = {d.data(), 12'345, sum.data()}}}};
+  device_array<on_cuda::run_scalars> const run{std::vector<on_cuda::run_scalars>(1)};
+  on_cuda::launch<on_cuda::finish_gradients>({job.data(), 1, run.data()}, 1, nullptr, "a test");
   double wanted = 0;
   for (float const e : x) wanted += double{e};
-  CHECK(sums.host()[kernel::parts] == doctest::Approx(wanted).epsilon(1e-13));
+  CHECK(sum.host()[0] == doctest::Approx(wanted).epsilon(1e-13));
 }

@@ -90,10 +90,13 @@ TEST_CASE("the gradient of an activation, from its output or its input") {
 TEST_CASE_TEMPLATE("dropout drops what ops says, whatever the number of channels", T, __half, __nv_bfloat16) {
   auto const check = [](auto e, int channels) {
     random_stream const stream = ops::drop_stream({9, 4, 2}, 3);
+    on_cuda::run_scalars scalars;
+    scalars.seed = 9, scalars.step = 4, scalars.sample = 2;
+    device_array<on_cuda::run_scalars> const run(std::vector<on_cuda::run_scalars>{scalars});
     e.check([&](double s, int c, ops::pixel p) {
               auto const element = static_cast<std::uint64_t>((p.y * 19 + p.x) * channels + c);
               return s * ops::drop_factor(stream, element, 0.4f);
-            }, 2, few_roundings, on_cuda::drop{stream, 0.4f, 19, channels});
+            }, 2, few_roundings, on_cuda::drop{run.data, 3, 0.4f, 19, channels});
   };
   check(example<24, T>{}, 24);
   check(example<11, T>{}, 11);

@@ -22,12 +22,11 @@ struct result {
 template <class Kernel, class Args>
 result collect(Args a, on_cuda::grad_sums (*sums_of)(decltype(a.shape) const&, float*, float*), int bias_parts,
                int first_padded, int outputs, int bias_count, std::int64_t in_stride, std::int64_t out_stride,
-               std::size_t weights, bool add) {
+               std::size_t weights, bool add, std::int64_t slot_floats = -1) {
   on_cuda::grad_sums const size = sums_of(a.shape, nullptr, nullptr);
   device_array<float> partial(static_cast<std::size_t>(size.split_floats() * a.splits));
   device_array<float> partial_bias(static_cast<std::size_t>(bias_parts * on_cuda::layout_16::padded(bias_count)));
   a.sums = sums_of(a.shape, partial.data, bias_parts ? partial_bias.data : nullptr);
-  launch<Kernel>(a);
   // where gradients are added, there is 1 before
   device_array<float> weight(weights), bias(static_cast<std::size_t>(bias_count));
   if (add) {
@@ -36,9 +35,19 @@ result collect(Args a, on_cuda::grad_sums (*sums_of)(decltype(a.shape) const&, f
     must(cudaMemcpy(bias.data, one.data(), static_cast<std::size_t>(bias_count) * 4, cudaMemcpyHostToDevice),
          "cudaMemcpy");
   }
-  launch<on_cuda::add_grad_sums>({a.sums, weight.data, bias_parts ? bias.data : nullptr, a.splits, bias_parts,
-                               first_padded, a.shape.first, a.shape.second, outputs, bias_count, in_stride, out_stride,
-                               add});
+  bool const itself = slot_floats >= 0;  // the kernel writes the gradient itself
+  device_array<float> slots(static_cast<std::size_t>(std::max<std::int64_t>(slot_floats, 0)));
+  device_array<unsigned> arrived(std::vector<unsigned>(static_cast<std::size_t>(Kernel::blocks(a))));
+  on_cuda::run_scalars scalars;
+  scalars.accumulate = add;
+  device_array<on_cuda::run_scalars> const run(std::vector<on_cuda::run_scalars>{scalars});
+  if constexpr (requires { a.to; })
+    if (itself) a.to = {weight.data, slots.data, arrived.data, run.data};
+  launch<Kernel>(a);
+  for (unsigned const counter : arrived.host()) CHECK(counter == 0);
+  finish({.layer = {a.sums, itself ? nullptr : weight.data, bias_parts ? bias.data : nullptr, a.splits, bias_parts, first_padded,
+                    a.shape.first, a.shape.second, outputs, bias_count, in_stride, out_stride}},
+         add);
   return {weight.host(), bias.host()};
 }
 
@@ -64,7 +73,9 @@ doubles mirrored(doubles const& x, int by) {
   });
 }
 
-template <grad_tile Tile, class T> void check(conv_shape const& s, int splits, bool add = false) {
+/// itself: the blocks add up and write the gradient of the weights
+template <grad_tile Tile, class T>
+void check(conv_shape const& s, int splits, bool add = false, bool itself = false) {
   extent const in{1, s.in_height(), s.in_width()}, out{1, s.height, s.width};
   doubles const first = random_16<T>(in, s.first, 1), second = random_16<T>(in, s.second, 2);
   doubles const dy = random_16<T>(out, s.outputs, 3);
@@ -76,9 +87,9 @@ template <grad_tile Tile, class T> void check(conv_shape const& s, int splits, b
   if (s.edge == beyond::mirror) x = mirrored(x, s.pad), at.border = {0, 0, 0};
   using kernel = on_cuda::conv_3x3_grad_weight<Tile, T>;
   auto const w = ops::convolve_grad_weight(dy, x, at);
-  typename kernel::args const a{s, d_first.source(), d_second.source(), d_dy.view(), {}, splits};
+  typename kernel::args const a{s, d_first.source(), d_second.source(), d_dy.view(), {}, splits, {}};
   auto const got = collect<kernel>(a, kernel::sums_of, splits * s.chunks(), s.first_chunks() * 32, s.outputs, s.outputs,
-                                   9, 9l * x.channels, w.data.size(), add);
+                                   9, 9l * x.channels, w.data.size(), add, itself ? kernel::slot_floats(s, splits) : -1);
   double const pixels = static_cast<double>(out.volume());
   compare(got.weight, w.data, ops::convolve_grad_weight(magnitudes(dy), magnitudes(x), at).data, pixels, add);
   compare(got.bias, ops::bias_grad(dy), ops::bias_grad(magnitudes(dy)), pixels, add);
@@ -150,6 +161,11 @@ TEST_CASE("the input mirrored around itself") {
   check<low, __half>({11, 17, 32, 24, 40, 1, beyond::mirror}, 2);
   check_window<small, __half>({1, 8, 9}, 16, 0, 16, {{1, 5, 5}, {}, {}, {0, 2, 2}}, 2, true);
 }
+TEST_CASE_TEMPLATE("3x3, the last of a tile's blocks adds up and writes the gradient", T, __half, __nv_bfloat16) {
+  check<middle, T>({19, 21, 64, 0, 64}, 3, false, true);
+  check<low, T>({11, 10, 12, 37, 40}, 2, true, true);
+  check<high, T>({9, 13, 96, 0, 72}, 1, true, true);
+}
 TEST_CASE("3x3, one pixel") { check<low, __half>({1, 1, 3, 0, 3}, 1); }
 TEST_CASE("gradients are added to what is there") { check<low, __half>({13, 9, 32, 0, 24}, 2, true); }
 
@@ -170,11 +186,12 @@ TEST_CASE("the same bits, whatever the order of the blocks") {
   doubles const x = random_16<__half>({1, 21, 23}, 32, 1), dy = random_16<__half>({1, 19, 21}, 64, 3);
   device_tensor<__half> d_x(x), d_dy(dy);
   using kernel = on_cuda::conv_3x3_grad_weight<low, __half>;
-  auto const run = [&] {
-    return collect<kernel>(typename kernel::args{s, d_x.source(), d_x.source(), d_dy.view(), {}, 5}, kernel::sums_of, 5,
-                           32, 64, 64, 9, 9l * 32, 64 * 32 * 9, false);
+  auto const run = [&](bool itself) {
+    return collect<kernel>(typename kernel::args{s, d_x.source(), d_x.source(), d_dy.view(), {}, 5, {}}, kernel::sums_of, 5,
+                           32, 64, 64, 9, 9l * 32, 64 * 32 * 9, false, itself ? kernel::slot_floats(s, 5) : -1);
   };
-  auto const a = run(), b = run();
+  auto const a = run(false), b = run(false), c = run(true);
+  CHECK(std::memcmp(a.weight.data(), c.weight.data(), a.weight.size() * 4) == 0);
   CHECK(std::memcmp(a.weight.data(), b.weight.data(), a.weight.size() * 4) == 0);
   CHECK(std::memcmp(a.bias.data(), b.bias.data(), a.bias.size() * 4) == 0);
 }

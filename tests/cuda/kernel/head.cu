@@ -80,7 +80,7 @@ void check(double (*derivative)(double), double (*value)(double)) {
     CHECK(mismatch(is, z, [&](int, ops::pixel p) { return ez(0, p); }) == "");
   }
 
-  using sink = on_cuda::head_loss<T, F, Classes>;
+  using sink = on_cuda::head_loss<T, F, &loss_of<cross_entropy>::self, Classes>;
   using kernel = on_cuda::conv_3x3<S, Tile, T, sink>;
   constexpr double scale = 64;
   device_array<std::uint8_t> const d_labels(labels);
@@ -93,9 +93,10 @@ void check(double (*derivative)(double), double (*value)(double)) {
                   {layers, d_labels.data, d_weights.data, d_share.data, d_scale.data, d_gradient.view(),
                    pixel_loss.data, partial.data, S.height, S.width, on_cuda::layout_16::padded(S.outputs)},
                   nullptr, nullptr});
-  device_array<float> dw(hw.data.size()), db(Classes), total(1);
-  launch<on_cuda::add_head_sums>({partial.data, kernel::tiles, Classes, Tile.outputs(), S.outputs, dw.data, db.data,
-                               total.data, false});
+  device_array<float> dw(hw.data.size()), db(Classes);
+  device_array<double> total(1);
+  finish({.head = {partial.data, kernel::tiles, Classes, Tile.outputs(), S.outputs, dw.data, db.data}});
+  finish({.loss = {pixel_loss.data, static_cast<std::int64_t>(labels.size()), total.data}});
 
   // A probability changes by at most half as much as a logit; a loss by at most twice as much. Exponentials and
   // logarithms of this hardware are good to 2^−20 here.

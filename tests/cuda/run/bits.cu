@@ -10,7 +10,7 @@ using namespace oxbow;
 int main() {
   int devices = 0;
   if (cudaGetDeviceCount(&devices) != cudaSuccess || devices == 0) return 77;
-  network<testing::trained, oxbow::cuda> net{oxbow::cuda{}, seed{3}};
+  network<testing::trained, cuda_f16> net{cuda_f16{}, seed{3}};  // on tensor cores and on the plain path
   samples const data = testing::lessons();
   auto const summary = train(net, data, testing::how_to_train(3));
   image<float> const tile(testing::trained::tile, 1, .5f);

@@ -4,6 +4,7 @@
 #include <oxbow/cuda/arch/matrix.cuh>
 #include <oxbow/cuda/arch/thread.cuh>
 #include <oxbow/cuda/kernel/grad_sums.cuh>
+#include <oxbow/cuda/kernel/shared_sums.cuh>
 #include <oxbow/cuda/tile/layout.cuh>
 #include <oxbow/cuda/tune/grad_tile.hpp>
 
@@ -15,6 +16,8 @@ namespace oxbow::on_cuda {
 /// pixels; a warp owns one dx, all dy and 32 of the outputs: 96 sums per thread. The reduction runs over pixels, so
 /// both operands come from pixel-major shared memory by transposing ldmatrix. 16 pixels of a step are two rows of 8;
 /// with pairs of input rows u, v tap 0 multiplies u, tap 1 the lower half of u with the upper one of v, tap 2 v.
+/// Where few blocks share a tile the last of them adds their sums and writes the gradient; else they are left for
+/// finish_gradients: the last block would be busy with them when all others have gone home.
 /// The bias costs a product with ones per 16 pixels × 16 outputs, which the blocks that read the same dy share.
 /// The shape is an argument: one instantiation per tile and element.
 ///
@@ -29,8 +32,17 @@ template <grad_tile Tile, class T> struct conv_3x3_grad_weight {
   static constexpr int g_rounds = tune::ceil_div(g_pixels * 8, threads);
   static_assert(Tile.rows % 2 == 0, "conv_3x3_grad_weight: a step is a pair of rows. Take an even number of rows.");
 
+  // A gradient on its way to memory: 16 outputs at a time, (output, input · 9 + tap). With this pitch the lanes of a
+  // warp meet in no bank.
+  static constexpr int slice = 16, run_floats = channels * 9, pitch = run_floats + 4;
+  using adding = shared_sums<threads, 6, 4>;
+
   struct storage {
-    alignas(128) unsigned char stage[Tile.stages][stage_bytes];
+    union {
+      alignas(128) unsigned char stage[Tile.stages][stage_bytes];
+      float gradient[slice][pitch];
+    };
+    unsigned flag;
   };
   struct args {
     conv_shape shape;
@@ -38,7 +50,12 @@ template <grad_tile Tile, class T> struct conv_3x3_grad_weight {
     view<T const> gradient;
     grad_sums sums;    ///< bias sums: (splits · chunks, outputs rounded up to 8)
     int splits;
+    grad_target to;    ///< who writes the gradient of the weights
   };
+  /// Slots and counters for blocks that write the gradient themselves.
+  static std::int64_t slot_floats(conv_shape const& s, int splits) {
+    return splits > 1 ? std::int64_t{tune::grad_tiles(s)} * splits * adding::slot_floats : 0;
+  }
   static int blocks(args const& a) { return tune::grad_tiles(a.shape) * a.splits; }
   static grad_sums sums_of(conv_shape const& s, float* weight, float* bias) {
     return {weight, bias, s.chunks() * channels, tune::ceil_div(s.outputs, outputs) * outputs, 9};
@@ -83,7 +100,7 @@ template <grad_tile Tile, class T> struct conv_3x3_grad_weight {
     }
   }
 
-  using accumulators = float[3][2][4][4];  // (dy, 16 channels, 8 outputs)
+  using accumulators = float[6][4][4];     // (dy · 16 channels, 8 outputs)
   using bias_accumulators = float[4];      // (16 outputs, 8 times the same): the first 16 for dx = 0, the others for 1
   template <bool Bias>
   __device__ static void multiply_patch(accumulators& acc, bias_accumulators& bias, int dx, std::uint32_t x,
@@ -111,9 +128,9 @@ template <grad_tile Tile, class T> struct conv_3x3_grad_weight {
 #pragma unroll
           for (int n = 0; n < 4; ++n) {
             std::uint32_t const b0 = b[n / 2][n % 2 * 2], b1 = b[n / 2][n % 2 * 2 + 1];
-            if (dy == 0) ptx::multiply(acc[dy][m][n], T{}, u[0], u[1], u[2], u[3], b0, b1);
-            if (dy == 1) ptx::multiply(acc[dy][m][n], T{}, u[2], u[3], v[0], v[1], b0, b1);
-            if (dy == 2) ptx::multiply(acc[dy][m][n], T{}, v[0], v[1], v[2], v[3], b0, b1);
+            if (dy == 0) ptx::multiply(acc[dy * 2 + m][n], T{}, u[0], u[1], u[2], u[3], b0, b1);
+            if (dy == 1) ptx::multiply(acc[dy * 2 + m][n], T{}, u[2], u[3], v[0], v[1], b0, b1);
+            if (dy == 2) ptx::multiply(acc[dy * 2 + m][n], T{}, v[0], v[1], v[2], v[3], b0, b1);
           }
         }
       if constexpr (Bias) {
@@ -172,19 +189,59 @@ template <grad_tile Tile, class T> struct conv_3x3_grad_weight {
       read = read + 1 == Tile.stages ? 0 : read + 1;
       write = write + 1 == Tile.stages ? 0 : write + 1;
     }
+    if (a.sums.bias && dx < 2) {
+      int const width = (s.outputs + 7) & ~7;
+      store_bias_sums(bias, a.sums.bias + static_cast<std::int64_t>(split * chunks + chunk) * width,
+                      j.k0 + half * 32 + dx * 16, width);
+    }
+    if (a.to.weight) {
+      auto const slot = [&](int b) {
+        return reinterpret_cast<float4*>(a.to.slots) +
+               (static_cast<std::int64_t>(tile) * a.splits + b) * (adding::slot_floats / 4);
+      };
+      if (a.splits == 1 ||
+          adding::last_to_arrive(acc, slot, 0, a.splits - 1, split, a.to.arrived + tile, memory.flag))
+        write_gradient(acc, a, j, memory, (in_first ? 0 : s.first) + j.channel, dx, half);
+      return;
+    }
 #pragma unroll
     for (int dy = 0; dy < 3; ++dy)
 #pragma unroll
       for (int m = 0; m < 2; ++m)
 #pragma unroll
         for (int n = 0; n < 4; ++n)
-          a.sums.store(acc[dy][m][n], split, dy * 3 + dx, chunk * channels + m * 16, j.k0 + half * 32 + n * 8);
-    if (!a.sums.bias || dx == 2 || lane % 4 != 0) return;
-    int const width = (s.outputs + 7) & ~7;
-    float* const sums = a.sums.bias + static_cast<std::int64_t>(split * chunks + chunk) * width;
-    int const k = j.k0 + half * 32 + dx * 16 + lane / 4;
-    if (k < width) sums[k] = bias[0];
-    if (k + 8 < width) sums[k + 8] = bias[2];
+          a.sums.store(acc[dy * 2 + m][n], split, dy * 3 + dx, chunk * channels + m * 16, j.k0 + half * 32 + n * 8);
+  }
+
+  /// The sums of a tile → the gradient, (output, input, tap): runs of up to 288 floats.
+  __device__ static void write_gradient(accumulators const& acc, args const& a, job const& j, storage& memory,
+                                        int input, int dx, int half) {
+    int const lane = threadIdx.x % 32, inputs = a.shape.first + a.shape.second;
+    int const floats = min(channels, j.channels) * 9;
+    bool const add = a.to.run->accumulate;
+    float const unscale = 1.f / a.to.run->loss_scale();
+#pragma unroll
+    for (int part = 0; part < outputs / slice; ++part) {
+      __syncthreads();  // nobody reads the stages any more, or the slice before
+      if (half == part / 2)
+#pragma unroll
+        for (int dy = 0; dy < 3; ++dy)
+#pragma unroll
+          for (int m = 0; m < 2; ++m)
+#pragma unroll
+            for (int n = 0; n < 2; ++n)
+#pragma unroll
+              for (int i = 0; i < 4; ++i)
+                memory.gradient[n * 8 + lane % 4 * 2 + i % 2][(m * 16 + i / 2 * 8 + lane / 4) * 9 + dy * 3 + dx] =
+                    acc[dy * 2 + m][part % 2 * 2 + n][i];
+      __syncthreads();
+      for (int i = threadIdx.x; i < slice * run_floats; i += threads) {
+        int const o = i / run_floats, e = i - o * run_floats, k = j.k0 + part * slice + o;
+        if (e < floats && k < a.shape.outputs)
+          run_scalars::add_gradient(a.to.weight[(static_cast<std::int64_t>(k) * inputs + input) * 9 + e],
+                                    memory.gradient[o][e], add, unscale);
+      }
+    }
   }
 };
 

@@ -119,7 +119,7 @@ template <int Channels, int TapsY, int TapsX, class T, class Sink> struct conv_i
 /// after them are the rows of a product over the pixels.
 ///
 /// A block owns 64 outputs and its share of the patches of 8 × 32 pixels; each of its four warps owns two rows of a
-/// patch. The sums are those of a convolution with one tap and the entries as inputs, for add_grad_sums.
+/// patch. The sums are those of a convolution with one tap and the entries as inputs, for finish_gradients.
 ///
 /// cost    bound by reading dy
 template <int Channels, int TapsY, int TapsX, class T> struct conv_image_grad_weight {

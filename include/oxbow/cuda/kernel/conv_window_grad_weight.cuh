@@ -166,27 +166,19 @@ template <window_grad_tile Tile, class T> struct conv_window_grad_weight {
 #pragma unroll
       for (int n = 0; n < n_tiles; ++n)
         a.sums.store(acc[m][n], split, tap, tile_c * channels + wc * 32 + m * 16, j.k0 + wk * n_tiles * 8 + n * 8);
-    if (sum_gradient && lane % 4 == 0) {
+    if (sum_gradient) {
       int const width = (s.outputs + 7) & ~7;
-      float* const sums = a.sums.bias + static_cast<std::int64_t>(split) * width;
 #pragma unroll
       for (int n = 0; n < n_tiles / 2; ++n)
-#pragma unroll
-        for (int high = 0; high < 2; ++high) {
-          int const k = j.k0 + wk * n_tiles * 8 + n * 16 + high * 8 + lane / 4;
-          if (k < width) sums[k] = of_gradient[n][2 * high];
-        }
+        store_bias_sums(of_gradient[n], a.sums.bias + static_cast<std::int64_t>(split) * width,
+                        j.k0 + wk * n_tiles * 8 + n * 16, width);
     }
-    if (sum_input && lane % 4 == 0) {
+    if (sum_input) {
       int const width = (s.first + 7) & ~7;
-      float* const sums = a.sums.bias + static_cast<std::int64_t>(split * taps + tap) * width;
 #pragma unroll
       for (int m = 0; m < 2; ++m)
-#pragma unroll
-        for (int high = 0; high < 2; ++high) {
-          int const c = j.channel + wc * 32 + m * 16 + high * 8 + lane / 4;
-          if (c < width) sums[c] = of_input[m][2 * high];
-        }
+        store_bias_sums(of_input[m], a.sums.bias + static_cast<std::int64_t>(split * taps + tap) * width,
+                        j.channel + wc * 32 + m * 16, width);
     }
   }
 };

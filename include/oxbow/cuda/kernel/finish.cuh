@@ -2,7 +2,8 @@
 #pragma once
 #include <utility>
 
-#include <oxbow/core/activations.hpp>
+#include <oxbow/core/function.hpp>
+#include <oxbow/cuda/kernel/run_scalars.cuh>
 #include <oxbow/cuda/tile/layout.cuh>
 #include <oxbow/cuda/tile/octet.cuh>
 #include <oxbow/ops/dropout.hpp>
@@ -34,6 +35,22 @@ struct add_bias {
     channels c;
     load_floats(c.b, values + k);
     return c;
+  }
+};
+
+/// An activation that a plan names by its address: device code may look through that, but not read it.
+template <function const* F> struct called {
+  static __device__ float value(float x) {
+    constexpr auto f = F->value;
+    return f(x);
+  }
+  static __device__ float derivative(at_output a) requires(F->of_output) {
+    constexpr auto f = F->derivative;
+    return f(a.y);
+  }
+  static __device__ float derivative(at_input a) requires(!F->of_output) {
+    constexpr auto f = F->derivative;
+    return f(a.x);
   }
 };
 
@@ -87,34 +104,50 @@ template <class T> struct add_tensor {
   __device__ channels at(int k) const { return {other, k}; }
 };
 
+/// Stores what has been made so far, and goes on with it: for values that somebody reads between two steps.
+template <class T> struct keep {
+  view<T> to;
+  struct channels {
+    view<T> to;
+    int k;
+    __device__ void operator()(octet& v, spot p) const {
+      if (p.inside) store_octet(to.at(p.y, p.x, k), v);
+    }
+  };
+  __device__ channels at(int k) const { return {to, k}; }
+};
+
 /// · the random mask of a dropout, forward and backward: a pure function of the place, see ops/dropout.hpp.
 struct drop {
-  random_stream stream;
+  run_scalars const* run;
+  int number;               ///< of the layer
   float rate;
   int width, channels_all;  ///< of the tensor that is dropped from, without padding
   struct channels {
-    drop const& of;
-    int k;
+    random_stream stream;
+    float rate;
+    int width, channels_all, k;
     __device__ void operator()(octet& v, spot p) const {
       if (!p.inside) return;
       std::uint64_t const first =
-          (static_cast<std::uint64_t>(p.y) * static_cast<unsigned>(of.width) + static_cast<unsigned>(p.x)) *
-              static_cast<unsigned>(of.channels_all) + static_cast<unsigned>(k);
-      if (of.channels_all % 4 == 0) {  // one draw gives four words
+          (static_cast<std::uint64_t>(p.y) * static_cast<unsigned>(width) + static_cast<unsigned>(p.x)) *
+              static_cast<unsigned>(channels_all) + static_cast<unsigned>(k);
+      if (channels_all % 4 == 0) {  // one draw gives four words
 #pragma unroll
         for (int part = 0; part < 2; ++part) {
-          random_words const words = of.stream.words(first / 4 + static_cast<unsigned>(part));
+          random_words const words = stream.words(first / 4 + static_cast<unsigned>(part));
 #pragma unroll
-          for (int i = 0; i < 4; ++i)
-            v[4 * part + i] *= unit_float(words.word[i]) < of.rate ? 0.f : 1.f / (1.f - of.rate);
+          for (int i = 0; i < 4; ++i) v[4 * part + i] *= unit_float(words.word[i]) < rate ? 0.f : 1.f / (1.f - rate);
         }
       } else {
 #pragma unroll
-        for (int i = 0; i < 8; ++i) v[i] *= ops::drop_factor(of.stream, first + static_cast<unsigned>(i), of.rate);
+        for (int i = 0; i < 8; ++i) v[i] *= ops::drop_factor(stream, first + static_cast<unsigned>(i), rate);
       }
     }
   };
-  __device__ channels at(int k) const { return {*this, k}; }
+  __device__ channels at(int k) const {
+    return {ops::drop_stream(run->key(), number), rate, width, channels_all, k};
+  }
 };
 
 /// · a factor that lies on the device, for example the scale of a loss.

@@ -2,10 +2,10 @@
 #pragma once
 #include <cstdint>
 
-#include <oxbow/core/image.hpp>
 #include <oxbow/cuda/arch/copy_async.cuh>
 #include <oxbow/cuda/arch/vector_access.cuh>
 #include <oxbow/cuda/kernel/finish.cuh>
+#include <oxbow/cuda/kernel/pixel_loss.cuh>
 
 namespace oxbow::on_cuda {
 
@@ -24,7 +24,7 @@ namespace detail {
 template <class Kernel, activation F, int Classes> struct head_tile {
   static constexpr int width = Kernel::tile_outputs, groups = Kernel::n_tiles / 4, pairs = Kernel::pairs;
   static constexpr int warps = Kernel::threads / 32, m_tiles = Kernel::m_tiles;
-  static constexpr int sums = Classes * width + Classes + 1;   // gradients of weights and biases, loss
+  static constexpr int sums = Classes * width + Classes;   // gradients of weights and biases
   static_assert(width == Kernel::n_tiles * 8, "head: a warp must own all channels of its pixels. Pick a tile with "
                                               "tile_need::whole_outputs.");
   struct scratch {
@@ -104,7 +104,7 @@ template <class Kernel, activation F, int Classes> struct head_tile {
 
 }  // namespace detail
 
-/// A sink that stores logits, (height, width, Classes) in fp32, without padding.
+/// A sink that stores logits: (height, width, Classes) in fp32, without padding.
 template <activation F, int Classes> struct head_logits {
   struct scratch;
   static constexpr bool pools = false;
@@ -137,32 +137,31 @@ template <activation F, int Classes> struct head_logits {
   }
 };
 
-/// A sink that ends in the loss of ops/loss.hpp and begins the way back: it stores the gradient of what the 3×3
-/// convolution made, before its activation, and leaves the sums of each tile for add_head_sums. The map is not stored.
+/// A sink that ends in the loss and begins the way back: it stores the gradient of what the 3×3 convolution made,
+/// before its activation, and leaves the sums of each tile for finish_gradients. The map is not stored.
 ///
-/// shapes  gradient: height × width × padded; sums: tiles × (Classes · width + Classes + 1)
-template <class T, activation F, int Classes> struct head_loss {
+/// shapes  gradient: height × width × padded; sums: tiles × (Classes · width + Classes)
+template <class T, activation F, loss_function const* L, int Classes> struct head_loss {
   struct scratch;
   static constexpr bool pools = false;
   head_layers layers;
-  std::uint8_t const* labels;    ///< (height, width); `ignored` takes no part
+  std::uint8_t const* labels;    ///< (height, width)
   float const* pixel_weights;    ///< (height, width)
   float const* share;            ///< one over the number of pixels that take part
-  float const* scale;            ///< of the gradients
+  float const* scale;            ///< of the gradients; may be null: 1
   view<T> gradient;
-  float* pixel_loss;             ///< (height, width); may be null
+  float* pixel_loss;             ///< (height, width)
   float* sums;
   int height, width, channels;   ///< channels of the map, rounded up to 8
 
-  static constexpr int sums_of(int tile_outputs) { return Classes * tile_outputs + Classes + 1; }
+  static constexpr int sums_of(int tile_outputs) { return Classes * tile_outputs + Classes; }
 
   template <class Kernel>
   __device__ void tile(typename Kernel::accumulators& acc, typename Kernel::place at, int number,
                        typename Kernel::storage& memory) const {
     using parts = detail::head_tile<Kernel, F, Classes>;
     parts const t{memory, layers, at};
-    float loss = 0;
-    float const n = *share, factor = *scale;
+    float const n = *share, factor = scale ? *scale : 1.f;
 #pragma unroll
     for (int m = 0; m < Kernel::m_tiles; ++m) {
       float z[2][Classes];
@@ -172,39 +171,19 @@ template <class T, activation F, int Classes> struct head_loss {
         int const y = t.y(m, row), x = t.x(m);
         bool const inside = y < height && x < width;
         std::int64_t const pixel = inside ? static_cast<std::int64_t>(y) * width + x : 0;
-        int const label = inside ? labels[pixel] : ignored;
-        float const weight = label == ignored ? 0.f : pixel_weights[pixel] * n;
-        float slope[Classes];
-        float const here = softmax(z[row], label, weight, slope);
+        int const label = inside ? labels[pixel] : ignored_label;
+        float const here = pixel_slopes<L, Classes>(z[row], label, inside ? pixel_weights[pixel] : 0.f, n);
         if (t.lane % 4 != 0) continue;
 #pragma unroll
-        for (int j = 0; j < Classes; ++j) t.s.slope[t.warp][m][row][j][t.lane / 4] = slope[j] * factor;
-        if (!inside) continue;
-        loss += here;
-        if (pixel_loss) pixel_loss[pixel] = here;
+        for (int j = 0; j < Classes; ++j) t.s.slope[t.warp][m][row][j][t.lane / 4] = z[row][j] * factor;
+        if (inside) pixel_loss[pixel] = here;
       }
     }
     // the slopes wait in shared memory: with the sums they are more than the registers hold
     __syncwarp();
     give_back<Kernel>(acc, t);
     __syncwarp();
-    leave_sums<Kernel>(acc, t, loss, number);
-  }
-
-  /// The loss of a pixel, and its slope for each logit.
-  __device__ static float softmax(float const (&z)[Classes], int label, float weight, float (&slope)[Classes]) {
-    float most = z[0], sum = 0, chosen = 0;
-#pragma unroll
-    for (int j = 1; j < Classes; ++j) most = fmaxf(most, z[j]);
-#pragma unroll
-    for (int j = 0; j < Classes; ++j) {
-      slope[j] = __expf(z[j] - most);
-      sum += slope[j];
-      if (j == label) chosen = z[j];
-    }
-#pragma unroll
-    for (int j = 0; j < Classes; ++j) slope[j] = weight * (__fdividef(slope[j], sum) - (j == label ? 1.f : 0.f));
-    return weight == 0 ? 0.f : weight * (__logf(sum) - (chosen - most));
+    leave_sums<Kernel>(acc, t, number);
   }
 
   template <class Kernel, class Parts>
@@ -237,8 +216,7 @@ template <class T, activation F, int Classes> struct head_loss {
   }
 
   template <class Kernel, class Parts>
-  __device__ void leave_sums(typename Kernel::accumulators const& acc, Parts const& t, float loss,
-                             int number) const {
+  __device__ void leave_sums(typename Kernel::accumulators const& acc, Parts const& t, int number) const {
     float* const mine = t.s.sum[t.warp];
 #pragma unroll
     for (int j = 0; j < Classes; ++j) {
@@ -264,8 +242,6 @@ template <class T, activation F, int Classes> struct head_loss {
       of_bias = over_pixels(of_bias);  // every lane of a quad reads the same slopes
       if (t.lane == 0) mine[Classes * Parts::width + j] = of_bias;
     }
-    loss = over_pixels(loss);
-    if (t.lane == 0) mine[Parts::sums - 1] = loss;
     __syncthreads();
     for (int i = threadIdx.x; i < Parts::sums; i += Kernel::threads) {
       float sum = 0;
@@ -279,39 +255,6 @@ template <class T, activation F, int Classes> struct head_loss {
 #pragma unroll
     for (int step = 4; step < 32; step *= 2) v += __shfl_xor_sync(~0u, v, step);
     return v;
-  }
-};
-
-/// The gradients of a head's weights (classes, channels) and biases, and the loss: sums over the tiles, in fixed order.
-/// One block per number.
-struct add_head_sums {
-  static constexpr int threads = 128;
-  struct storage {
-    float part[threads];
-  };
-  struct args {
-    float const* sums;
-    int tiles, classes, width, channels;
-    float *weight, *bias, *loss;  ///< loss may be null
-    bool add;                     ///< to the gradients that are there; the loss is always new
-  };
-  static int blocks(args const& a) { return a.classes * a.channels + a.classes + 1; }
-
-  __device__ static void run(args const& a, storage& s) {
-    int const all = a.classes * a.width + a.classes + 1, weights = a.classes * a.channels, i = blockIdx.x;
-    int const from = i < weights ? i / a.channels * a.width + i % a.channels : a.classes * a.width + i - weights;
-    float sum = 0;
-    for (int tile = threadIdx.x; tile < a.tiles; tile += threads)
-      sum += a.sums[static_cast<std::int64_t>(tile) * all + from];
-    s.part[threadIdx.x] = sum;
-    for (int half = threads / 2; half > 0; half /= 2) {
-      __syncthreads();
-      if (static_cast<int>(threadIdx.x) < half) s.part[threadIdx.x] += s.part[threadIdx.x + half];
-    }
-    if (threadIdx.x > 0) return;
-    bool const is_loss = i == weights + a.classes;
-    float* const to = i < weights ? a.weight + i : is_loss ? a.loss : a.bias + (i - weights);
-    if (to) *to = (a.add && !is_loss ? *to : 0.f) + s.part[0];
   }
 };
 

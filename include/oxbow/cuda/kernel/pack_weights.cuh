@@ -6,59 +6,130 @@
 
 #include <oxbow/cuda/tile/octet.cuh>
 #include <oxbow/cuda/tile/packing.hpp>
+#include <oxbow/ops/norm_factors.hpp>
 
 namespace oxbow::on_cuda {
 
-/// packed[i] = T(weights[order.element(i)]), zero where that is −1.
+/// One tensor to be packed. Weights in the order of `order`, as T; or, where there are `rows`, rows of floats, rounded
+/// up to `width` with zeros: biases, and the weights of a head. A batch norm that the layer absorbs multiplies them.
+struct pack_job {
+  packing order{};
+  int rows = 0, columns = 0, width = 0;
+  int first_block = 0;                                            ///< of the launch
+  std::int64_t from = 0, to = 0;                                  ///< elements of the parameters; bytes of the packed
+  std::int64_t scale = -1, shift = -1, mean = -1, variance = -1;  ///< of the batch norm, elements; −1: none
+
+  static constexpr int threads = 128, columns_of_block = 32, inputs_of_block = 16;
+  constexpr int blocks() const {
+    return rows > 0 ? (rows * width + threads - 1) / threads
+                    : order.columns() / columns_of_block * order.chunks() * (order.chunk / inputs_of_block);
+  }
+  template <class T> constexpr std::int64_t bytes() const {
+    return rows > 0 ? std::int64_t{rows} * width * 4 : order.size() * static_cast<std::int64_t>(sizeof(T));
+  }
+};
+
+/// packed[i] = T(weights[order.element(i)]), zero where that is −1. All tensors of a program in one launch.
 ///
 /// A block makes 32 columns × 16 inputs, all taps: it reads the weights in runs along whichever of outputs and inputs
 /// is the inner axis in memory, with the taps, and writes the 16 bytes of each lane.
 ///
+/// needs   a tensor of fewer than 2^31 elements
 /// cost    reads each weight once, in runs of at least 16 · taps, and writes it once
 template <class T> struct pack_weights {
-  static constexpr int threads = 128, columns = 32, inputs = 16, most_taps = 9;
+  static constexpr int threads = pack_job::threads, columns = pack_job::columns_of_block;
+  static constexpr int inputs = pack_job::inputs_of_block, most_taps = 9;
   struct storage {
     // one float more per output: then the lanes of a warp, two inputs and nine taps apart, meet in no bank
     float weight[columns][inputs * most_taps + 1];
+    int column_at[columns], input_at[inputs];  ///< elements of the layer's tensor; −1: zeros
+    float factor[columns];
+    int job;
   };
   struct args {
-    packing order;
-    float const* weights;
-    T* packed;
+    pack_job const* jobs;
+    int count;
+    float const* parameters;
+    std::byte* packed;
   };
-  static int blocks(args const& a) {
-    return a.order.columns() / columns * a.order.chunks() * (a.order.chunk / inputs);
-  }
 
   __device__ static void run(args const& a, storage& s) {
-    int const taps = a.order.taps();
-    if (taps == 9) pack<9>(a, s, 9);
-    else if (taps == 4) pack<4>(a, s, 4);
-    else if (taps == 1) pack<1>(a, s, 1);
-    else for (int first = 0; first < taps; first += most_taps) pack<0>(a, s, min(most_taps, taps - first), first);
+    int const block = static_cast<int>(blockIdx.x);
+    for (int i = threadIdx.x; i < a.count; i += threads)
+      if (a.jobs[i].first_block <= block && (i + 1 == a.count || block < a.jobs[i + 1].first_block)) s.job = i;
+    __syncthreads();
+    job const j{a.jobs[s.job], a.parameters, a.packed + a.jobs[s.job].to, block - a.jobs[s.job].first_block};
+    int const taps = j.of.order.taps();
+    if (j.of.rows > 0) copy_rows(j);
+    else if (taps == 9) pack<9>(j, s, 9);
+    else if (taps == 4) pack<4>(j, s, 4);
+    else if (taps == 1) pack<1>(j, s, 1);
+    else for (int first = 0; first < taps; first += most_taps) pack<0>(j, s, min(most_taps, taps - first), first);
+  }
+
+ private:
+  struct job {
+    pack_job const& of;
+    float const* parameters;
+    std::byte* packed;
+    int block;
+
+    __device__ ops::norm_factor factor(int output) const {
+      return ops::running_factor_of(parameters[of.scale + output], parameters[of.shift + output],
+                                    parameters[of.mean + output], parameters[of.variance + output]);
+    }
+  };
+
+  __device__ static void copy_rows(job const& j) {
+    int const i = j.block * threads + static_cast<int>(threadIdx.x), row = i / j.of.width, k = i % j.of.width;
+    if (row >= j.of.rows) return;
+    float v = 0;
+    if (k < j.of.columns) {
+      v = j.parameters[j.of.from + static_cast<std::int64_t>(row) * j.of.columns + k];
+      if (j.of.scale >= 0) {  // a bias: the norm's shift comes with it
+        ops::norm_factor const f = j.factor(k);
+        v = v * f.a + f.b;
+      }
+    }
+    reinterpret_cast<float*>(j.packed)[i] = v;
+  }
+
+  /// Where the weights of a column begin in the layer's tensor, and what a batch norm multiplies them by.
+  __device__ static void look_up_column(job const& j, storage& s, int column0, int column) {
+    packing const& order = j.of.order;
+    int const out = order.output(column0 + column);
+    // the taps of an up-convolution are columns: one per phase
+    int const phase = order.phases > 1 ? (column0 + column) / order.phase_outputs() : 0;
+    s.column_at[column] = out < 0 ? -1 : static_cast<int>(out * order.out_stride) + phase;
+    s.factor[column] = out < 0 || j.of.scale < 0 ? 1.f : j.factor(out).a;
   }
 
   /// Taps [first, first + count). If it is no constant, Taps is zero.
-  template <int Taps> __device__ static void pack(args const& a, storage& s, int count, int first = 0) {
-    packing const& order = a.order;
+  template <int Taps> __device__ static void pack(job const& j, storage& s, int count, int first = 0) {
+    packing const& order = j.of.order;
     int const taps = Taps ? Taps : count, steps = order.chunk / inputs, all_steps = order.chunks() * steps;
-    int const group = static_cast<int>(blockIdx.x) / all_steps, place = static_cast<int>(blockIdx.x) % all_steps;
+    int const group = j.block / all_steps, place = j.block % all_steps;
     int const q = place / steps, step = place % steps, column0 = group * columns;
     int const lane = threadIdx.x % 32, warp = threadIdx.x / 32;
-    bool const inputs_inside = order.in_stride < order.out_stride;
-    int const inner = inputs_inside ? inputs : columns, outer = inputs_inside ? columns : inputs;
-    for (int i = lane; i < inner * taps; i += 32) {
-      int const along = i / taps, tap = first + i % taps;
-      for (int across = warp; across < outer; across += threads / 32) {
-        int const column = inputs_inside ? across : along, in = inputs_inside ? along : across;
-        int const out = order.output(column0 + column), from = order.input(q, step * inputs + in);
-        // taps in the layer's order, row by row; for an up-convolution the column says which
-        int const phase = (column0 + column) / order.phase_outputs();
-        float w = 0;
-        if (out >= 0 && from >= 0)
-          w = a.weights[out * order.out_stride + from * order.in_stride + (order.phases > 1 ? phase : tap)];
-        s.weight[column][in * taps + i % taps] = w;
-      }
+    if (static_cast<int>(threadIdx.x) < columns) look_up_column(j, s, column0, threadIdx.x);
+    else if (int const in = static_cast<int>(threadIdx.x) - columns; in < inputs) {
+      int const from = order.input(q, step * inputs + in);
+      s.input_at[in] = from < 0 ? -1 : static_cast<int>(from * order.in_stride);
+    }
+    __syncthreads();
+    float const* const weights = j.parameters + j.of.from + first;
+    auto const fetch = [&](int column, int in, int tap) {
+      int const out = s.column_at[column], from = s.input_at[in];
+      s.weight[column][in * taps + tap] = out < 0 || from < 0 ? 0.f : weights[out + from + tap] * s.factor[column];
+    };
+    if (order.in_stride < order.out_stride) {  // neighbouring inputs are neighbours in memory
+#pragma unroll 4
+      for (int column = warp; column < columns; column += threads / 32)
+        for (int i = lane; i < inputs * taps; i += 32) fetch(column, i / taps, i % taps);
+    } else {
+#pragma unroll 2
+      for (int in = warp; in < inputs; in += threads / 32)
+        for (int i = lane; i < columns * taps; i += 32) fetch(i / taps, in, i % taps);
     }
     __syncthreads();
     int const tile = column0 / order.tile_outputs, pair0 = column0 % order.tile_outputs / 16;
@@ -76,25 +147,9 @@ template <class T> struct pack_weights {
       std::int64_t const to =
           ((static_cast<std::int64_t>(tile * order.chunks() + q) * order.taps() + packed_tap) * steps + step) *
               (order.tile_outputs / 16) + pair0 + pair;
-      store_octet(a.packed + (to * 32 + lane) * 8, v);
+      store_octet(reinterpret_cast<T*>(j.packed) + (to * 32 + lane) * 8, v);
     }
     __syncthreads();
-  }
-};
-
-/// padded[k] = bias[k], zero beyond: what add_bias reads. Repeated nowhere: an up-convolution has one bias per channel.
-struct pad_bias {
-  static constexpr int threads = 128;
-  struct storage {};
-  struct args {
-    float const* bias;
-    float* padded;
-    int count, padded_count;
-  };
-  static int blocks(args const& a) { return (a.padded_count + threads - 1) / threads; }
-  __device__ static void run(args const& a, storage&) {
-    int const k = static_cast<int>(blockIdx.x) * threads + static_cast<int>(threadIdx.x);
-    if (k < a.padded_count) a.padded[k] = k < a.count ? a.bias[k] : 0.f;
   }
 };
 

@@ -2,6 +2,8 @@
 #pragma once
 #include <cstdint>
 
+#include <oxbow/core/random_key.hpp>
+
 namespace oxbow::on_cuda {
 
 struct run_scalars {
@@ -11,7 +13,12 @@ struct run_scalars {
   int accumulate = 0;            ///< gradients are added to what is there
   float const* scale = nullptr;  ///< what the gradient of the logits is multiplied by; null: 1
 
+  __device__ random_key key() const { return {seed, step, sample}; }
   __device__ float loss_scale() const { return scale == nullptr ? 1.f : *scale; }
+  /// The same with sums in single precision. unscale: 1 / loss_scale()
+  static __device__ void add_gradient(float& to, float sum, bool add, float unscale) {
+    to = (add ? to : 0.f) + sum * unscale;
+  }
   /// Writes or adds a gradient, whichever the run says, with the loss scale taken out. The scale is a power of two.
   __device__ void add_gradient(float& to, double sum) const {
     double const g = sum / static_cast<double>(loss_scale());

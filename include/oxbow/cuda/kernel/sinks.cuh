@@ -4,25 +4,72 @@
 
 namespace oxbow::on_cuda {
 
+/// A part of a result that is stored: pixel (top, left) of the result is the first of `data`.
+template <class T> struct part {
+  view<T> data;
+  int top, left, height, width;
+};
+
+// Where in memory a pixel's channels from k on lie; null where they are not stored.
+template <class T> __device__ T* place_in(view<T> const& to, spot p, int k) {
+  return p.inside && to.data ? to.at(p.y, p.x, k) : nullptr;
+}
+template <class T> __device__ T* place_in(part<T> const& to, spot p, int k) {
+  int const y = p.y - to.top, x = p.x - to.left;
+  bool const within = static_cast<unsigned>(y) < static_cast<unsigned>(to.height) &&
+                      static_cast<unsigned>(x) < static_cast<unsigned>(to.width);
+  return p.inside && within ? to.data.at(y, x, k) : nullptr;
+}
+
 /// A sink is a struct with at(k), like a step. What at() returns is called with the eight values of a pixel, by all
 /// lanes of a warp together. If `pools` is true it is called for the pixels of a column two by two, with rows that
 /// start even, and lane l ^ 4 has the neighbour in the row.
 ///
 /// This one stores what the steps give.
-template <class T, class Steps = chain<>> struct store {
+template <class T, class Steps = chain<>, class To = view<T>> struct store {
   static constexpr bool pools = false;
   Steps steps;
-  view<T> to;
+  To to;
   struct channels {
     typename Steps::channels steps;
-    view<T> to;
+    To to;
     int k;
     __device__ void operator()(octet& v, spot p) const {
       steps(v, p);
-      if (p.inside) store_octet(to.at(p.y, p.x, k), v);
+      if (T* const at = place_in(to, p, k)) store_octet(at, v);
     }
   };
   __device__ channels at(int k) const { return {steps.at(k), to, k}; }
+};
+
+/// Stores the first `count` channels, at most eight, as floats without padding.
+template <class Steps> struct store_floats {
+  static constexpr bool pools = false;
+  Steps steps;
+  float* to;
+  int width, count;
+  struct channels {
+    typename Steps::channels steps;
+    float* to;
+    int width, count;
+    __device__ void operator()(octet& v, spot p) const {
+      steps(v, p);
+      if (!p.inside) return;
+      float* const at = to + (static_cast<std::int64_t>(p.y) * width + p.x) * count;
+#pragma unroll
+      for (int i = 0; i < 8; ++i)
+        if (i < count) at[i] = v[i];
+    }
+  };
+  __device__ channels at(int k) const { return {steps.at(k), to, width, count}; }
+};
+
+/// Stores nothing: a side of a join that nobody asks for.
+struct discard {
+  struct channels {
+    __device__ void operator()(octet&, spot) const {}
+  };
+  __device__ channels at(int) const { return {}; }
 };
 
 /// Which places of maxima are two bits per channel, so an octet has sixteen; (y, x, octet).
@@ -36,10 +83,11 @@ enum class pooling { max, max_with_place, mean };
 
 /// Stores the result and its 2×2 pooling. Pooled are the stored, rounded values. Pixels beyond the last whole window
 /// are not pooled. `to.data` may be null: then the result itself is not stored.
-template <class T, pooling Pooling, class Steps = chain<>> struct store_and_pool {
+template <class T, pooling Pooling, class Steps = chain<>, class To = view<T>> struct store_and_pool {
   static constexpr bool pools = true;
   Steps steps;
-  view<T> to, pooled;
+  To to;
+  view<T> pooled;
   place_view place;
   int pooled_height, pooled_width;
 
@@ -56,7 +104,7 @@ template <class T, pooling Pooling, class Steps = chain<>> struct store_and_pool
         steps(v[row], here);
 #pragma unroll
         for (int i = 0; i < 4; ++i) r[row][i] = pair_of<T>(v[row][2 * i], v[row][2 * i + 1]);
-        if (here.inside && of.to.data) ptx::store_global(of.to.at(here.y, here.x, k), r[row]);
+        if (T* const at = place_in(of.to, here, k)) ptx::store_global(at, r[row]);
       }
       int const y = p.y / 2, x = p.x / 2;
       bool const mine = p.x % 2 == 0 && lower_inside && y < of.pooled_height && x < of.pooled_width;

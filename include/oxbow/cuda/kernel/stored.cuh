@@ -26,17 +26,18 @@ struct stored {
   int mirrored = 0;
   number type = number::f32;
   unsigned char bits = 32;  ///< of an element: 2, 4 or 8 where it is no number but the place of a maximum
-  unsigned char unused[2]{};
+  unsigned char octets = 0; ///< layout_of_octets; else layout
+  unsigned char unused = 0;
 
   /// Elements before channel c of pixel (z, y, x), in the layout of the arena.
   __device__ std::int64_t index(int c, int z, int y, int x) const {
-    if (type != number::f32) return size.index(z, y, x) * layout_of_halves::padded(channels) + c;
+    if (octets) return size.index(z, y, x) * layout_of_octets::padded(channels) + c;
     int const lanes = layout::lanes(channels);
     return ((c / layout::block) * size.volume() + size.index(z, y, x)) * lanes + c % layout::block;
   }
   /// The channels that there is memory for.
   __device__ int memory_channels() const {
-    return type != number::f32 ? layout_of_halves::padded(channels) : channels;
+    return octets ? layout_of_octets::padded(channels) : channels;
   }
 };
 
@@ -84,8 +85,10 @@ struct joined {
   }
 };
 
-/// The place of a maximum: elements of 2, 4 or 8 bits, packed within each pixel of a block, the little end first.
+/// The place of a maximum: elements of 2, 4 or 8 bits, packed within each pixel of a block or of all octets, the little
+/// end first.
 inline __device__ std::int64_t place_byte(stored const& s, int c, int z, int y, int x) {
+  if (s.octets) return s.offset + s.index(c, z, y, x) * s.bits / 8;
   return s.offset +
          (c / layout::block * s.size.volume() + s.size.index(z, y, x)) * layout::pixel_bytes(s.channels, s.bits) +
          c % layout::block * s.bits / 8;

@@ -4,45 +4,32 @@
 #include <utility>
 
 #include <oxbow/core/random_key.hpp>
+#include <oxbow/cuda/kernel/finish_gradients.cuh>
 #include <oxbow/cuda/run/device.cuh>
+#include <oxbow/cuda/run/matrix_grad_step.cuh>
+#include <oxbow/cuda/run/matrix_step.cuh>
 #include <oxbow/cuda/run/memory.cuh>
 #include <oxbow/cuda/run/reductions.cuh>
 #include <oxbow/cuda/run/tile_layout.cuh>
-#include <oxbow/lower/program.hpp>
 
 namespace oxbow::on_cuda {
 
-/// The tables of a program that are needed at run time, cut to their size: only these reach the binary.
-template <class Program> struct tables {
-  static constexpr auto const& whole = Program::steps;
-
-  template <class T, int N> struct table { T items[N > 0 ? N : 1]; };
-  template <class T, int N, class List> static constexpr table<T, N> cut(List const& from) {
-    table<T, N> t{};
-    for (int i = 0; i < N; ++i) t.items[i] = from.items[i];
-    return t;
-  }
-  static constexpr int steps = whole.steps.size(), instruction_count = whole.instructions.size(),
-                       operand_count = whole.operands.size(), parameter_count = Program::graph.parameters.size();
-  static constexpr auto instructions = cut<instruction, instruction_count>(whole.instructions);
-  static constexpr auto operands = cut<operand, operand_count>(whole.operands);
-  static constexpr auto parameters = cut<parameter, parameter_count>(Program::graph.parameters);
-};
-
 /// Runs one program in the order of one stream. What changes from run to run is uploaded from pinned memory while the
 /// run before goes on; the steps are captured once, as one graph.
-template <class Program> class executor {
-  using t = tables<Program>;
+/// Type: how activations are stored; Chip: what the tiles of tensor-core kernels are picked for, whatever runs them
+template <class Program, element Type, class Chip> class executor {
+  using t = program_tables<Program>;
+  using number = number_type<Type>;
 
  public:
   /// program: "inference" or "training", for errors. parameters and gradients: on the device.
   /// repack: weights change before every run. each_step: no graph; every step is waited for, so that errors name it
   executor(device const& on, cudaStream_t order, char const* program, float* parameters, float* gradients,
            float const* scale, bool repack, bool each_step)
-      : device_{on}, order_{order}, name_{program}, scale_{scale}, repack_{repack}, each_step_{each_step} {
+      : device_{on}, order_{order}, name_{program}, repack_{repack}, each_step_{each_step} {
+    context_.parameters = parameters, context_.gradients = gradients, context_.scale = scale;
     prepare(std::make_integer_sequence<int, t::steps>{});
     take_memory();
-    context_.parameters = parameters, context_.gradients = gradients;
     copies_ = make_stream();
     for (upload& u : uploads_) u.arrived = make_event(), u.taken = make_event();
   }
@@ -55,7 +42,11 @@ template <class Program> class executor {
   std::int64_t bytes() const { return memory_.bytes(); }
   /// How many kernels a run launches.
   int launches() const { return launches_; }
+  /// How many of these are on tensor cores.
+  int launches_on_matrices() const { return on_matrices_; }
   float const* result() const { return reinterpret_cast<float const*>(context_.arena + output().offset); }
+  /// The sum of the pixels' losses, on the device.
+  double const* loss() const { return context_.loss; }
   cudaStream_t order() const { return order_; }
 
   /// Pinned memory for the next run's image, labels and weights, in the layout of the arena; waits until the run before
@@ -101,9 +92,15 @@ template <class Program> class executor {
       for (int n = 0; n < i.in[0].count; ++n)  // a mirror that is a step of its own sees its operands mirrored
         operands_[static_cast<std::size_t>(i.in[0].first + n)].mirrored = 1;
     }
-    for (int i = 0; i < t::instruction_count; ++i) lay_out_weights(i);
     steps_.reserve(t::steps);
     (prepare_step<I>(), ...);
+    if constexpr (t::whole.labels != none) {
+      needs_.finishes.push_back([](run_context const& c) {
+        return finish_job{.loss = {reinterpret_cast<float const*>(c.arena + output().offset), output().size.volume(),
+                                   c.loss}};
+      });
+    }
+    launches_ += (!uses_.empty() && repack_) + (!needs_.packs.empty() && repack_) + !needs_.finishes.empty();
   }
 
   void lay_out_weights(int i) {
@@ -119,13 +116,38 @@ template <class Program> class executor {
     uses_.push_back(w);
   }
 
-  /// Equal forms name the same kernel, so each is instantiated once.
   template <int I> void prepare_step() {
+    using view = step_view<Program, I, Type>;
+    prepared_step& s = steps_.emplace_back();
+    s.name = step_name(name_.c_str(), I, view::what);
+    constexpr op_kind kind = view::what.kind(view::anchor);
+    constexpr bool weights = kind == op_kind::convolve_grad_weight || kind == op_kind::up_convolve_grad_weight;
+    constexpr bool data = kind == op_kind::convolve || kind == op_kind::up_convolve ||
+                          kind == op_kind::convolve_grad || kind == op_kind::up_convolve_grad;
+    if constexpr (view::in_16_bits && weights) {
+      using on_matrices = matrix_grad_step<view, Chip>;
+      if constexpr (on_matrices::fits()) prepare_on_matrices<on_matrices>(s);
+      else prepare_plain<I>(s);
+    } else if constexpr (view::in_16_bits && data) {
+      using on_matrices = matrix_step<view, Chip>;
+      if constexpr (on_matrices::fits()) prepare_on_matrices<on_matrices>(s);
+      else prepare_plain<I>(s);
+    } else {
+      prepare_plain<I>(s);
+    }
+    sums_ = std::max(sums_, s.sums), partial_ = std::max(partial_, s.partial);
+  }
+  template <class OnMatrices> void prepare_on_matrices(prepared_step& s) {
+    OnMatrices::prepare(s, needs_);
+    ++launches_, ++on_matrices_;
+  }
+
+  /// Equal forms name the same kernel, so each is instantiated once.
+  template <int I> void prepare_plain(prepared_step& s) {
     constexpr form what = t::whole.steps.items[I].what;
     constexpr int first = t::whole.steps.items[I].first;
-    prepared_step& s = steps_.emplace_back();
-    s.name = step_name(name_.c_str(), I, what);
     instruction const* const own = t::instructions.items + first;
+    for (int i = first; i < first + what.count; ++i) lay_out_weights(i);
     if constexpr (is_reduction(what.kind(what.anchor))) {
       for (int n = 0; n < what.count; ++n) {
         add_reduction(s, own[n], t::operands.items, t::parameters.items);
@@ -145,14 +167,13 @@ template <class Program> class executor {
       });
       ++launches_;
     }
-    sums_ = std::max(sums_, s.sums), partial_ = std::max(partial_, s.partial);
   }
 
-  /// The loss that a step needs a kernel of its own for, and its classes; else those of every other step.
+  /// The loss of a step, and its classes; cross-entropy of one where there is none.
   static constexpr loss_function const* loss_of_step(int step, int* classes = nullptr) {
     plan_step const& s = t::whole.steps.items[step];
     for (int i = s.first; i < s.first + s.count; ++i)
-      if (instruction const& o = t::whole.instructions.items[i]; o.kind == op_kind::loss && !o.loss->plain) {
+      if (instruction const& o = t::whole.instructions.items[i]; o.kind == op_kind::loss) {
         if (classes != nullptr) *classes = o.in_channels;
         return o.loss;
       }
@@ -168,9 +189,13 @@ template <class Program> class executor {
     carver c;
     std::int64_t const arena = c.take(Program::peak_bytes), packed = c.take(packed_floats_ * 4);
     std::int64_t const sums = c.take(sums_ * 8), partial = c.take(partial_ * 4);
+    std::int64_t const packed_16 = c.take(needs_.packed_bytes), left = c.take(needs_.left_floats * 4);
+    std::int64_t const shared = c.take(needs_.shared_floats * 4), arrived = c.take(needs_.counters * 4);
+    std::int64_t const loss = c.take(sizeof(double));
     carver table;
     std::int64_t const ops = table.take(bytes_of(ops_)), operands = table.take(bytes_of(operands_)),
-                       uses = table.take(bytes_of(uses_));
+                       uses = table.take(bytes_of(uses_)), packs = table.take(bytes_of(needs_.packs)),
+                       finishes = table.take(static_cast<std::int64_t>(needs_.finishes.size() * sizeof(finish_job)));
     std::int64_t const tables_at = c.take(table.bytes()), run = c.take(sizeof(run_scalars));
     carver up;
     up.take(layout::bytes(image().size, image().channels, 32));
@@ -191,6 +216,11 @@ template <class Program> class executor {
     context_.operands = reinterpret_cast<stored const*>(p + tables_at + operands);
     device_uses_ = reinterpret_cast<weight_layout const*>(p + tables_at + uses);
     context_.run = reinterpret_cast<run_scalars const*>(p + run);
+    context_.packed_16 = p + packed_16, context_.left = reinterpret_cast<float*>(p + left);
+    context_.shared_tiles = reinterpret_cast<float*>(p + shared);
+    context_.arrived = reinterpret_cast<unsigned*>(p + arrived), context_.loss = reinterpret_cast<double*>(p + loss);
+    device_packs_ = reinterpret_cast<pack_job const*>(p + tables_at + packs);
+    device_finishes_ = reinterpret_cast<finish_job const*>(p + tables_at + finishes);
     staged_ = p + staged;
     pinned_ = pinned_memory{2 * upload_bytes_, name_ + " uploads"};
     std::memset(pinned_.data(), 0, static_cast<std::size_t>(2 * upload_bytes_));
@@ -198,6 +228,16 @@ template <class Program> class executor {
     copy(p + tables_at + ops, ops_.data(), bytes_of(ops_), order_, name_ + " tables");
     copy(p + tables_at + operands, operands_.data(), bytes_of(operands_), order_, name_ + " tables");
     copy(p + tables_at + uses, uses_.data(), bytes_of(uses_), order_, name_ + " tables");
+    copy(p + tables_at + packs, needs_.packs.data(), bytes_of(needs_.packs), order_, name_ + " tables");
+    std::vector<finish_job> jobs;
+    for (auto const& job : needs_.finishes) {
+      jobs.push_back(job(context_));
+      jobs.back().first_block = finish_blocks_, finish_blocks_ += jobs.back().blocks();
+    }
+    copy(p + tables_at + finishes, jobs.data(), bytes_of(jobs), order_, name_ + " tables");
+    if (needs_.counters > 0)
+      check(cudaMemsetAsync(context_.arrived, 0, static_cast<std::size_t>(needs_.counters * 4), order_),
+            "cudaMemsetAsync", name_ + " tables");
     wait(order_, name_ + " tables");
   }
   template <class T> static std::int64_t bytes_of(std::vector<T> const& v) {
@@ -211,7 +251,7 @@ template <class Program> class executor {
     std::byte *const from = pinned_.data() + next_ * upload_bytes_, *const there = staged_ + next_ * upload_bytes_;
     run_scalars scalars;
     scalars.seed = key.seed, scalars.step = key.step, scalars.sample = key.sample;
-    scalars.label_factor = label_factor, scalars.accumulate = accumulate, scalars.scale = scale_;
+    scalars.label_factor = label_factor, scalars.accumulate = accumulate, scalars.scale = context_.scale;
     std::memcpy(from + at_scalars_, &scalars, sizeof scalars);
     std::string const what = name_ + " uploads";
     copy(there, from, upload_bytes_, copies_.get(), what);
@@ -229,8 +269,13 @@ template <class Program> class executor {
   }
 
   void pack(cudaStream_t s) const {
+    std::string const what = name_ + " packed weights";
     launch<pack_plain>({device_uses_, static_cast<int>(uses_.size()), context_.parameters, context_.packed},
-                         pack_blocks_, s, name_ + " packed weights");
+                       pack_blocks_, s, what);
+    if constexpr (Type != element::f32)
+      launch<pack_weights<number>>(
+          {device_packs_, static_cast<int>(needs_.packs.size()), context_.parameters, context_.packed_16},
+          needs_.pack_blocks, s, what);
   }
   void steps(bool wait_for_each) {
     if (repack_) pack(order_);
@@ -238,6 +283,10 @@ template <class Program> class executor {
       for (auto const& l : s.launches) l(context_, order_);
       if (wait_for_each) wait(order_, s.name);
     }
+    std::string const what = name_ + " gradients";
+    launch<finish_gradients>({device_finishes_, static_cast<int>(needs_.finishes.size()), context_.run},
+                             finish_blocks_, order_, what);
+    if (wait_for_each) wait(order_, what);
   }
   void capture() {
     std::string const what = name_ + " program";
@@ -260,7 +309,6 @@ template <class Program> class executor {
   device device_;
   cudaStream_t order_;
   std::string name_;
-  float const* scale_;
   bool repack_, each_step_, stale_ = true;
   std::vector<tile_op> ops_;
   std::vector<stored> operands_;
@@ -268,11 +316,14 @@ template <class Program> class executor {
   std::vector<prepared_step> steps_;
   std::int64_t packed_floats_ = 0, sums_ = 0, partial_ = 0;
   std::int64_t at_labels_ = 0, at_weights_ = 0, at_scalars_ = 0, upload_bytes_ = 0;
-  int pack_blocks_ = 0, launches_ = 1, next_ = 0;
+  matrix_needs<number> needs_{t::parameters.items};
+  int pack_blocks_ = 0, finish_blocks_ = 0, launches_ = 0, on_matrices_ = 0, next_ = 0;
   device_memory memory_;
   pinned_memory pinned_;
   std::byte* staged_ = nullptr;
   weight_layout const* device_uses_ = nullptr;
+  pack_job const* device_packs_ = nullptr;
+  finish_job const* device_finishes_ = nullptr;
   run_context context_{};
   stream copies_;
   upload uploads_[2];

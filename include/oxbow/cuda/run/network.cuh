@@ -1,6 +1,7 @@
 // A network that lives on an NVIDIA GPU: its parameters, and the two programs of its model.
 #pragma once
 #include <array>
+#include <concepts>
 #include <cstring>
 #include <memory>
 #include <span>
@@ -8,7 +9,6 @@
 
 #include <oxbow/core/rearrange.hpp>
 #include <oxbow/core/threads.hpp>
-#include <oxbow/cuda/kernel/loss.cuh>
 #include <oxbow/cuda/kernel/update.cuh>
 #include <oxbow/cuda/run/executor.cuh>
 #include <oxbow/lower/elements.hpp>
@@ -21,20 +21,33 @@ namespace oxbow {
 /// The back end for NVIDIA GPUs, from compute capability 8.0 on, in single precision. The bits of a result depend on
 /// neither the order nor the number of multiprocessors.
 struct cuda {
+  static constexpr element activations = element::f32;
+  using chip = on_cuda::sm80;  ///< what tiles are picked for, whatever runs them: bits depend on it
+
   int device = 0;
   bool each_step = false;  ///< waits for every step, so that a fault on the device names its step: for finding it
   int threads = 0;         ///< of the host, for what it prepares; 0 is one for each core
 };
 /// The same with activations and their gradients in 16 bits; parameters and sums stay in single precision. With f16
 /// the loss is scaled, and a training step whose gradients overflow is left out.
-struct cuda_f16 : cuda {};
-struct cuda_bf16 : cuda {};
+struct cuda_f16 : cuda {
+  static constexpr element activations = element::f16;
+};
+struct cuda_bf16 : cuda {
+  static constexpr element activations = element::bf16;
+};
+/// A back end whose tiles are picked for another chip: tuned<cuda_f16, on_cuda::sm90>.
+template <class Backend, class Chip> struct tuned : Backend {
+  using chip = Chip;
+};
 
 namespace on_cuda {
 
 /// Parameters of one model, its programs on the device, and nothing else. Memory: see bytes(). Not to be used by two
-/// threads at once. `Type`: how activations are stored.
-template <class Model, element Type> class device_network {
+/// threads at once.
+template <class Model, class Backend> class device_network {
+  static constexpr element Type = Backend::activations;
+
  public:
   using model_type = Model;
 
@@ -125,10 +138,7 @@ template <class Model, element Type> class device_network {
     gradient_copy_is_old_ = true;
     if (Model::forward.parameter_count != Model::forward.trained_count)
       mirror_is_old_ = packed_are_old_ = true;  // running statistics have moved
-    launch<sum_losses>({training_->result(), nullptr, labels.count(), sums_}, sum_losses::parts, stream_.get(),
-                       "the loss");
-    launch<sum_losses>({nullptr, sums_, sum_losses::parts, sums_ + sum_losses::parts}, 1, stream_.get(), "the loss");
-    return answer<double>(sums_ + sum_losses::parts, "training program");
+    return answer<double>(training_->loss(), "training program");
   }
 
   // What a training loop asks of a network whose parameters lie elsewhere: see train/loop.hpp.
@@ -205,14 +215,17 @@ template <class Model, element Type> class device_network {
     if (training_) sum += training_->bytes();
     return sum;
   }
-  /// Kernels that a prediction and a training step launch, the optimizer and the loss not counted; 0 before the first.
+  /// Kernels that a prediction and a training step launch, and how many of them are on tensor cores; 0 before the first
+  /// run. The length of the gradient (two) and the optimizer (one) are launched besides.
   int inference_launches() const { return inference_ ? inference_->launches() : 0; }
   int training_launches() const { return training_ ? training_->launches() : 0; }
+  int inference_launches_on_matrices() const { return inference_ ? inference_->launches_on_matrices() : 0; }
+  int training_launches_on_matrices() const { return training_ ? training_->launches_on_matrices() : 0; }
 
  private:
   using programs = programs_in<typename Model::lowered_, Type>;
-  using inference_executor = executor<typename programs::inference>;
-  using training_executor = executor<typename programs::training>;
+  using inference_executor = executor<typename programs::inference, Type, typename Backend::chip>;
+  using training_executor = executor<typename programs::training, Type, typename Backend::chip>;
   static constexpr std::int64_t answer_bytes = 64;
 
   template <class T> static std::int64_t bytes_of(std::vector<T> const& v) {
@@ -282,17 +295,10 @@ template <class Model, element Type> class device_network {
 
 }  // namespace on_cuda
 
-template <class Model> class network<Model, cuda> : public on_cuda::device_network<Model, element::f32> {
+template <class Model, std::derived_from<cuda> Backend>
+class network<Model, Backend> : public on_cuda::device_network<Model, Backend> {
  public:
-  explicit network(cuda where = {}, seed s = {}) : on_cuda::device_network<Model, element::f32>{where, s} {}
-};
-template <class Model> class network<Model, cuda_f16> : public on_cuda::device_network<Model, element::f16> {
- public:
-  explicit network(cuda where = {}, seed s = {}) : on_cuda::device_network<Model, element::f16>{where, s} {}
-};
-template <class Model> class network<Model, cuda_bf16> : public on_cuda::device_network<Model, element::bf16> {
- public:
-  explicit network(cuda where = {}, seed s = {}) : on_cuda::device_network<Model, element::bf16>{where, s} {}
+  explicit network(Backend where = {}, seed s = {}) : on_cuda::device_network<Model, Backend>{where, s} {}
 };
 
 }  // namespace oxbow

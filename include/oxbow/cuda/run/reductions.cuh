@@ -1,31 +1,10 @@
 // The steps that sum over pixels: two launches each, the second of which adds the parts in their order.
 #pragma once
-#include <functional>
-
 #include <oxbow/cuda/kernel/statistics.cuh>
+#include <oxbow/cuda/run/run_context.cuh>
 #include <oxbow/cuda/run/tables.cuh>
 
 namespace oxbow::on_cuda {
-
-/// Where everything lies that launches need; known once memory has been taken.
-struct run_context {
-  std::byte* arena = nullptr;
-  float* parameters = nullptr;
-  float* gradients = nullptr;
-  float* packed = nullptr;
-  double* sums = nullptr;    ///< of one step at a time
-  float* partial = nullptr;  ///< the same, for the gradients of weights
-  tile_op const* ops = nullptr;
-  stored const* operands = nullptr;
-  run_scalars const* run = nullptr;
-};
-
-/// A step, ready to be launched.
-struct prepared_step {
-  std::string name;
-  std::vector<std::function<void(run_context const&, cudaStream_t)>> launches;
-  std::int64_t sums = 0, partial = 0;  ///< doubles and floats of scratch
-};
 
 namespace detail {
 

@@ -18,7 +18,7 @@ constexpr number number_of(element e) {
 inline stored stored_of(operand const& o) {
   stored s;
   s.offset = o.offset, s.size = o.size, s.channels = o.channels, s.first_channel = o.first_channel, s.count = o.count;
-  s.shift = o.shift, s.low = o.low, s.high = o.high, s.mirrored = o.mirrored;
+  s.shift = o.shift, s.low = o.low, s.high = o.high, s.mirrored = o.mirrored, s.octets = o.octets;
   s.type = number_of(o.type), s.bits = static_cast<unsigned char>(bits_of(o.type));
   return s;
 }

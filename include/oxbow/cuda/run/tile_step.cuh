@@ -16,7 +16,7 @@ namespace oxbow::on_cuda {
 /// order   a block's threads share out the elements of one op, then meet; blocks share nothing. So neither the order of
 ///         blocks nor that of threads has any influence on a bit.
 ///
-/// Loss, Classes: what is minimised, and of how many classes, where the form has a loss that is not cross-entropy.
+/// Loss, Classes: what is minimised, and of how many classes, where the form has a loss.
 template <form Form, loss_function const* Loss = &loss_of<cross_entropy>::self, int Classes = 1> struct tile_step {
   static_assert(Form.count <= tile_extents::most_ops);
   static constexpr int threads = 128;
@@ -207,12 +207,8 @@ template <form Form, loss_function const* Loss = &loss_of<cross_entropy>::self, 
     }
     stored const &labels = a.operands[o.in[1].first], &weights = a.operands[o.in[2].first];
     float const each = a.run->label_factor, scale = a.run->loss_scale();
-    if constexpr (Loss->plain) {
-      softmax_loss(y, labels, weights, a.arena, each, scale, loss);
-    } else {
-      auto const* const sums = reinterpret_cast<float const*>(a.arena + a.operands[max(o.in[3].first, 0)].offset);
-      pixel_losses<Loss, Classes>(y, labels, weights, a.arena, each, scale, loss, sums);
-    }
+    auto const* const sums = reinterpret_cast<float const*>(a.arena + a.operands[max(o.in[3].first, 0)].offset);
+    pixel_losses<Loss, Classes>(y, labels, weights, a.arena, each, scale, loss, sums);
     if (o.out[1] == none) return;
     __syncthreads();
     store_patch(loss, a.operands[o.out[1]], a.arena);

@@ -163,5 +163,9 @@ constexpr conv_tile pick(conv_shape const& s, chip const& c, tile_need need = ti
   return best;
 }
 
+/// The same, once per shape and chip however often it is asked for: a compiler takes its time over it.
+template <conv_shape Shape, class Chip, tile_need Need = tile_need::nothing>
+inline constexpr conv_tile picked = pick(Shape, Chip::limits, Need);
+
 }  // namespace tune
 }  // namespace oxbow::on_cuda

@@ -20,6 +20,9 @@ struct grad_tile {
 struct grad_choice {
   grad_tile tile;
   int splits;
+
+  /// Does the last of a tile's blocks add their sums? It takes about a microsecond for each.
+  constexpr bool adds() const { return splits <= 5; }
 };
 
 /// The weight gradient for any window: a block owns 32 · warps_c inputs and 8 · octets · warps_k outputs of one tap.
@@ -64,6 +67,9 @@ constexpr grad_choice pick_grad(conv_shape const& s, chip const& c) {
     }
   return best;
 }
+
+/// The same, once per shape and chip.
+template <conv_shape Shape, class Chip> inline constexpr grad_choice picked_grad = pick_grad(Shape, Chip::limits);
 
 inline constexpr window_grad_tile large_window_grad{8, 2, 2, 64, 3}, small_window_grad{4, 1, 2, 64, 3};
 

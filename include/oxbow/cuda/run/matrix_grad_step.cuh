@@ -1,0 +1,154 @@
+// Gradients of weights and biases on tensor cores: which kernel, which tile, what it is launched with.
+#pragma once
+#include <oxbow/cuda/kernel/conv_3x3_grad_weight.cuh>
+#include <oxbow/cuda/kernel/conv_image.cuh>
+#include <oxbow/cuda/kernel/conv_window_grad_weight.cuh>
+#include <oxbow/cuda/run/launch.cuh>
+#include <oxbow/cuda/run/matrix_needs.cuh>
+#include <oxbow/cuda/run/step_view.cuh>
+
+namespace oxbow::on_cuda {
+
+/// A step whose anchor is the gradient of a convolution's weights, with that of its bias. `fits` says whether it is one
+/// for tensor cores; if so, prepare() adds its launch, and what it leaves for finish_gradients.
+template <class Step, class Chip> struct matrix_grad_step {
+  using T = typename Step::number;
+  static constexpr auto const& op = Step::op(0);
+  static constexpr bool up = op.kind == op_kind::up_convolve_grad_weight;
+  static constexpr bool has_bias = Step::count == 2 && Step::op(1).kind == op_kind::bias_grad;
+  /// The layer's output channels, and those of its input.
+  static constexpr int outputs = op.in_channels;
+  static constexpr auto const& dy = Step::tensor(op.in[0].first);
+  static constexpr operand const& x(int n) { return Step::tensor(op.in[1].first + (n < op.in[1].count ? n : 0)); }
+  static constexpr int first = x(0).count, second = op.in[1].count == 2 ? x(1).count : 0, inputs = first + second;
+
+  static constexpr bool image_is_read(operand const& o) {
+    int const all = o.channels;
+    return o.type == element::f32 && op.in[1].count == 1 && o.first_channel == 0 && o.count == all &&
+           all < int{layout::block} && !up && o.count * op.window.volume() <= 48;
+  }
+  static constexpr bool reads_image = image_is_read(x(0));
+  static constexpr bool fits() {
+    if (!Step::in_16_bits || op.window.depth != 1 || op.in_size.depth != 1 || Step::count > (has_bias ? 2 : 1) ||
+        !Step::reads_whole(0, 0, op.in_size) || op.in[1].made != none)
+      return false;
+    if (x(0).mirrored && !(op.border == extent{0, 0, 0})) return false;
+    bool const dense = op.stride.volume() == 1 && op.dilation.volume() == 1;
+    if (reads_image) return dense;
+    if (!Step::reads_octets(0, 1) || op.window.volume() > finish_job::most_taps) return false;
+    // an up-convolution sums dy over its windows and reads x as it is
+    return !up || (op.window == op.stride && op.in[1].count == 1 && Step::covers(x(0), x_size));
+  }
+  static constexpr extent x_size{1, op.in_size.height / op.stride.height, op.in_size.width / op.stride.width};
+  static constexpr bool is_3x3 = !up && op.window == extent{1, 3, 3} && op.stride.volume() == 1 &&
+                                 op.dilation.volume() == 1 && op.border.height == op.border.width;
+
+  static void prepare(prepared_step& step, matrix_needs<T>& needs) {
+    if constexpr (reads_image) prepare_image(step, needs);
+    else if constexpr (is_3x3) prepare_3x3(step, needs);
+    else prepare_window(step, needs);
+  }
+
+ private:
+  /// What a kernel leaves: its sums of weights and of biases, and where they go.
+  struct places {
+    std::int64_t weight, bias, to_weight, to_bias;
+    grad_sums in(run_context const& c, grad_sums s) const {
+      s.weight = c.left + weight, s.bias = has_bias ? c.left + bias : nullptr;
+      return s;
+    }
+  };
+  static places leave(matrix_needs<T>& needs, grad_sums const& s, int splits, int bias_parts, bool adds = false) {
+    return {adds ? 0 : needs.leave(s.split_floats() * splits),
+            has_bias ? needs.leave(std::int64_t{bias_parts} * layout_of_octets::padded(outputs)) : 0,
+            needs.parameters[op.parameter].offset, has_bias ? needs.parameters[op.parameter + 1].offset : 0};
+  }
+  static void finish(matrix_needs<T>& needs, places const& p, layer_sums what, bool adds = false) {
+    if (adds && !has_bias) return;
+    needs.finishes.push_back([p, what, adds](run_context const& c) {
+      layer_sums l = what;
+      l.sums = p.in(c, l.sums), l.weight = adds ? nullptr : c.gradients + p.to_weight;
+      if (has_bias) l.bias = c.gradients + p.to_bias;
+      return finish_job{.layer = l};
+    });
+  }
+
+  static void prepare_3x3(prepared_step& step, matrix_needs<T>& needs) {
+    static constexpr conv_shape shape{op.in_size.height, op.in_size.width, first, second, outputs, op.border.height,
+                                      x(0).mirrored ? beyond::mirror : beyond::zeros};
+    static constexpr grad_choice choice = tune::picked_grad<shape, Chip>;
+    using kernel = conv_3x3_grad_weight<choice.tile, T>;
+    static constexpr int parts = choice.splits * shape.chunks();
+    grad_sums const sums = kernel::sums_of(shape, nullptr, nullptr);
+    static constexpr bool adds = choice.adds();
+    places const p = leave(needs, sums, choice.splits, parts, adds);
+    if (adds) needs.share(kernel::slot_floats(shape, choice.splits), tune::grad_tiles(shape));
+    step.launches.push_back([sums, p, &step](run_context const& c, cudaStream_t s) {
+      grad_target to;
+      if (adds) to = {c.gradients + p.to_weight, c.shared_tiles, c.arrived, c.run};
+      launch<kernel>({shape, source_of<T>(x(0), c.arena), source_of<T>(x(1), c.arena),
+                      view_of<T const>(dy, c.arena), p.in(c, sums), choice.splits, to},
+                     tune::grad_tiles(shape) * choice.splits, s, step.name);
+    });
+    finish(needs, p, {.sums = sums, .splits = choice.splits, .bias_parts = parts,
+                      .first_padded = shape.first_chunks() * conv_shape::chunk, .first = first, .second = second,
+                      .outputs_real = outputs, .bias_count = outputs, .in_stride = 9,
+                      .out_stride = std::int64_t{9} * inputs},
+           adds);
+  }
+
+  static void prepare_window(prepared_step& step, matrix_needs<T>& needs) {
+    // for an up-convolution the roles change: see conv_window_grad_weight
+    static constexpr window_shape shape{
+        .height = up ? x_size.height : op.in_size.height, .width = up ? x_size.width : op.in_size.width,
+        .first = up ? outputs : first, .second = up ? 0 : second, .outputs = up ? inputs : outputs,
+        .taps_y = op.window.height, .taps_x = op.window.width, .stride_y = op.stride.height,
+        .stride_x = op.stride.width, .dilation_y = up ? 1 : op.dilation.height,
+        .dilation_x = up ? 1 : op.dilation.width,
+        .pad_y = up ? 0 : op.border.height, .pad_x = up ? 0 : op.border.width, .mirror = !up && x(0).mirrored};
+    static constexpr window_grad_tile tile =
+        shape.first > 32 && shape.outputs > 64 ? tune::large_window_grad : tune::small_window_grad;
+    using kernel = conv_window_grad_weight<tile, T>;
+    static constexpr int splits = tune::window_grad_splits(shape, tile, Chip::limits), taps = shape.taps();
+    static constexpr int parts = up ? splits * taps : splits;
+    static constexpr auto bias = !has_bias ? kernel::bias_of::nothing : up ? kernel::bias_of::input
+                                                                          : kernel::bias_of::gradient;
+    grad_sums const sums = kernel::sums_of(shape, nullptr, nullptr);
+    places const p = leave(needs, sums, splits, parts);
+    step.launches.push_back([sums, p, &step](run_context const& c, cudaStream_t s) {
+      typename kernel::args a{shape, source_of<T>(x(0), c.arena), source_of<T>(x(1), c.arena),
+                              view_of<T const>(dy, c.arena), p.in(c, sums), splits, bias};
+      if constexpr (up) {
+        a.first = a.second = source_of<T>(dy, c.arena);
+        a.gradient = view_of<T const>(x(0), c.arena);
+      }
+      launch<kernel>(a, kernel::blocks(a), s, step.name);
+    });
+    finish(needs, p, {.sums = sums, .splits = splits, .bias_parts = parts,
+                      .first_padded = tune::ceil_div(shape.first, tile.inputs()) * tile.inputs(),
+                      .first = shape.first, .second = shape.second, .outputs_real = shape.outputs,
+                      .bias_count = outputs, .in_stride = taps,
+                      .out_stride = std::int64_t{taps} * (up ? outputs : inputs)});
+  }
+
+  static void prepare_image(prepared_step& step, matrix_needs<T>& needs) {
+    static constexpr image_shape shape{op.in_size.height, op.in_size.width, layout_of_octets::padded(outputs),
+                                       op.border.height, op.border.width, x(0).mirrored};
+    static constexpr int entries = first * op.window.height * op.window.width;
+    using kernel = conv_image_grad_weight<first, op.window.height, op.window.width, T>;
+    // four blocks of 128 threads at a time
+    int const splits = std::min(4 * Chip::limits.multiprocessors, kernel::patches(shape));
+    grad_sums const sums = kernel::sums_of(shape, nullptr, nullptr);
+    places const p = leave(needs, sums, splits, splits);
+    step.launches.push_back([sums, p, splits, &step](run_context const& c, cudaStream_t s) {
+      typename kernel::args const a{shape, source_of<float>(x(0), c.arena), view_of<T const>(dy, c.arena),
+                                    p.in(c, sums), splits};
+      launch<kernel>(a, kernel::blocks(a), s, step.name);
+    });
+    finish(needs, p, {.sums = sums, .splits = splits, .bias_parts = splits, .first_padded = kernel::inputs,
+                      .first = entries, .outputs_real = outputs, .bias_count = outputs, .in_stride = 1,
+                      .out_stride = entries});
+  }
+};
+
+}  // namespace oxbow::on_cuda

@@ -1,0 +1,50 @@
+// Networks in 16 bits, whose steps run on tensor cores, agree with the oracle in double.
+#include <oxbow/net/named.hpp>
+#include <oxbow/predict/predict.hpp>
+
+#include "matrices.cuh"
+using namespace oxbow;
+using namespace oxbow::testing;
+
+namespace {
+
+/// The paper's shape in small: cropped skips, joins, dropout at the bottom, a head.
+template <int F, class Inner> using scale = level<stage<F>, seq<max_pool<2>, Inner, up_conv<F>>, stage<F>>;
+using paper = model<seq<scale<16, scale<40, seq<stage<72>, dropout<.5f>>>>, conv<3, 1>>, tile<44, 52>>;
+using shallow_net = seq<scale<24, seq<conv<48>, relu>>, conv<2, 1>>;
+using shallow = model<shallow_net, tile<20, 32>>;
+using wider = model<shallow_net, tile<36, 48>>;
+
+}  // namespace
+
+TEST_CASE("a U-Net whose maps are whole numbers predicts them exactly") {
+  whole_numbers_agree<paper, cuda_f16>({.inference = 12, .training = 35});
+  whole_numbers_agree<shallow, cuda_bf16>({.inference = 6, .training = 17});
+}
+
+TEST_CASE("a replayed graph does what its steps do, one by one") {
+  network<shallow, cuda_bf16> graph{cuda_bf16{}, seed{3}}, steps{cuda_bf16{{.each_step = true}}, seed{3}};
+  example<shallow> const e;
+  image<float> a{shallow::output, 2}, b{shallow::output, 2};
+  for (int again = 0; again < 3; ++again) {
+    graph.infer(e.tile.view(), a.view()), steps.infer(e.tile.view(), b.view());
+    CHECK(a.data == b.data);
+    random_key const key{5, static_cast<std::uint32_t>(again), 1};
+    double const one = graph.loss_and_gradients(e.tile.view(), e.labels.view(), e.weights.view(), key, again == 2);
+    CHECK(one == steps.loss_and_gradients(e.tile.view(), e.labels.view(), e.weights.view(), key, again == 2));
+    auto const g = graph.gradients(), h = steps.gradients();
+    CHECK(std::vector<float>(g.begin(), g.end()) == std::vector<float>(h.begin(), h.end()));
+  }
+}
+
+TEST_CASE("a tiled prediction has the bits of the whole image's, where blocks share no tile") {
+  network<shallow, cuda_bf16> tiled{cuda_bf16{}, seed{3}};
+  network<wider, cuda_bf16> whole{cuda_bf16{}, seed{4}};
+  stir(tiled);
+  std::copy(tiled.parameters().begin(), tiled.parameters().end(), whole.parameters().begin());
+  whole.parameters_changed();
+  image<float> x({1, wider::output.height - 3, wider::output.width - 1});
+  random_stream const r{11, purpose::example_data};
+  for (std::size_t i = 0; i < x.data.size(); ++i) x.data[i] = r.uniform(i, -1, 1);
+  CHECK(predict(tiled, x).data == predict(whole, x).data);
+}
