@@ -126,9 +126,9 @@ TEST_CASE("whole numbers and ends come out exactly") {
   CHECK(floor_of(-3) == -3);
   CHECK(floor_of(0x1p30f) == 1 << 30);
   CHECK(floor_of(-0x1p30f) == -(1 << 30));
-  CHECK(within(-7, 5) == -5);
-  CHECK(within(4, 5) == 4);
-  CHECK(std::abs(within(std::numeric_limits<float>::quiet_NaN(), 5)) == 5);
+  CHECK(brought_within(-7, 5) == -5);
+  CHECK(brought_within(4, 5) == 4);
+  CHECK(std::abs(brought_within(std::numeric_limits<float>::quiet_NaN(), 5)) == 5);
   CHECK(larger_of(2, 0.5f) == 2);
 }
 

@@ -146,8 +146,8 @@ TEST_CASE("the loss of a supervised branch is that of its enlarged middle, and a
   REQUIRE(traced.net.values[half].size == extent{1, 7, 8});
   REQUIRE(traced.net.values[traced.net.output].size == extent{1, 12, 14});
   supervised_values besides;
-  besides.push({half, &loss_of<weighted<cross_entropy, 0.5f>>::self});
-  besides.push({full, &loss_of<weighted<focal<>, 0.25f>>::self});
+  besides.push({half, &loss_of<weighted_loss<cross_entropy, 0.5f>>::self});
+  besides.push({full, &loss_of<weighted_loss<focal<>, 0.25f>>::self});
   experiment const e{traced, 1, loss_of<dice_and_cross_entropy>::self, besides};
   check(e);
 

@@ -35,7 +35,7 @@ inline OXBOW_DEVICE float cubic_kernel(float distance) {
 /// something, and no place takes another way than its neighbours.
 template <int Count>
 OXBOW_DEVICE lanes<float, Count> node_weights(int node, int nodes, lanes<float, Count> place) {
-  auto weight = all<Count>(1.f);
+  auto weight = lanes_of<Count>(1.f);
   if (nodes == 1) return weight;
   auto const kernel_at = [&](int other) {
     lanes<float, Count> made;

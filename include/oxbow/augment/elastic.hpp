@@ -33,7 +33,7 @@ struct drawn_elastic {
     auto const place_x = place_along(at.x, nodes_per_pixel.x, grid);
     lanes<float, Count> along_x[widest];
     for (int n = 0; n < grid; ++n) along_x[n] = node_weights(n, grid, place_x);
-    auto const none = all<Count>(0.f);
+    auto const none = lanes_of<Count>(0.f);
     positions<Count> sum{none, none, none};
     for (int k = 0; k < layers; ++k) {
       auto const along_z = node_weights(k, layers, place_z);

@@ -41,7 +41,7 @@ template <class Drawn> struct gather_pixels {
   sampling how;
 
   template <int Count> OXBOW_DEVICE void fill(int z, int y, int x) const {
-    positions<Count> at{all<Count>(static_cast<float>(z)), all<Count>(static_cast<float>(y)), {}};
+    positions<Count> at{lanes_of<Count>(static_cast<float>(z)), lanes_of<Count>(static_cast<float>(y)), {}};
     for (int i = 0; i < Count; ++i) at.x[i] = static_cast<float>(x + i);
     source_places<Count> const places(drawn.pull(at), corner);
     bool const inside = are_inside(places, source.input.size, source.input.channels);
@@ -65,7 +65,7 @@ template <class Drawn> struct gather_pixels {
       for (int i = from; i < to; ++i) target.labels.data[row + i] = labels[i];
     }
     if (target.weights.data) {
-      auto weights = all<Count>(1.f);
+      auto weights = lanes_of<Count>(1.f);
       if (source.weights.data) weights = read_linear(source.weights, places, 0, inside);
       for (int i = from; i < to; ++i) target.weights.data[row + i] = weights[i];
     }

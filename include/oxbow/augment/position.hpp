@@ -32,7 +32,7 @@ struct split_coordinate {
 /// Coordinates further away than 2^30 pixels, and such as are not numbers, are brought back to that bound, so that
 /// no map, however wild, makes a read outside the source.
 inline OXBOW_DEVICE split_coordinate split(float coordinate) {
-  float const c = within(coordinate, 0x1p30f);
+  float const c = brought_within(coordinate, 0x1p30f);
   int const floor = floor_of(c);
   return {floor, c - static_cast<float>(floor)};
 }

@@ -11,7 +11,7 @@ namespace oxbow {
 
 /// x brought to −most … most, and to one of the two if it is no number. By its bits: for whole numbers the smaller of
 /// two is one instruction in any loop.
-inline OXBOW_DEVICE float within(float x, float most) {
+inline OXBOW_DEVICE float brought_within(float x, float most) {
   auto const bits = std::bit_cast<std::uint32_t>(x), bound = std::bit_cast<std::uint32_t>(most);
   std::uint32_t const size = bits & 0x7FFFFFFFu;
   return std::bit_cast<float>((size < bound ? size : bound) | (bits & 0x80000000u));
@@ -61,7 +61,7 @@ inline OXBOW_DEVICE float log2_of(float x) {
 /// 2^x for |x| ≤ 126, within 2^-22 of itself; x beyond is brought there. Exact for whole numbers.
 /// source  the polynomial: S. Moshier, Cephes, exp2f
 inline OXBOW_DEVICE float exp2_of(float x) {
-  x = within(x, 126);
+  x = brought_within(x, 126);
   int const whole = floor_of(x + 0.5f);
   float const f = x - static_cast<float>(whole);
   float p = 1.535336188319500e-4f;

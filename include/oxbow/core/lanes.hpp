@@ -14,7 +14,7 @@ template <class T, int Count> struct lanes {
 };
 
 /// Count times the same number.
-template <int Count, class T> constexpr OXBOW_DEVICE lanes<T, Count> all(T value) {
+template <int Count, class T> constexpr OXBOW_DEVICE lanes<T, Count> lanes_of(T value) {
   lanes<T, Count> made;
   for (int i = 0; i < Count; ++i) made[i] = value;
   return made;

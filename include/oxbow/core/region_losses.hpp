@@ -94,15 +94,15 @@ template <class Pixel, class Region, real Share> struct loss_of<with_region<Pixe
 };
 
 /// Factor · L, of a pixel or of a region: the loss of an output that counts more or less than another.
-template <class L, real Factor> struct weighted {};
-template <pixel_loss L, real Factor> struct loss_of<weighted<L, Factor>> {
+template <class L, real Factor> struct weighted_loss {};
+template <pixel_loss L, real Factor> struct loss_of<weighted_loss<L, Factor>> {
   static constexpr loss_function self = loss_of<detail::scaled<L, Factor>>::self;
 };
-template <region_loss L, real Factor> requires(!pixel_loss<L>) struct loss_of<weighted<L, Factor>> {
+template <region_loss L, real Factor> requires(!pixel_loss<L>) struct loss_of<weighted_loss<L, Factor>> {
   static constexpr loss_function self = detail::regional<detail::no_pixel_loss, L>(float{Factor});
 };
 template <class Pixel, class Region, real Share, real Factor>
-struct loss_of<weighted<with_region<Pixel, Region, Share>, Factor>> {
+struct loss_of<weighted_loss<with_region<Pixel, Region, Share>, Factor>> {
   static constexpr loss_function self =
       detail::regional<detail::scaled<Pixel, real((1 - float{Share}) * float{Factor})>, Region>(float{Share} *
                                                                                               float{Factor});

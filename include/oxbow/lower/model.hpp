@@ -70,7 +70,7 @@ template <class Loss, name N, real W>
 constexpr void supervise_named(supervise<N, W>, flat_graph const& net, supervised_values& found) {
   int const v = net.find(N);
   if (v != none && net.values[v].channels == net.values[net.output].channels && enlargement_of(net, v).fits)
-    found.push({v, &loss_of<weighted<Loss, W>>::self});
+    found.push({v, &loss_of<weighted_loss<Loss, W>>::self});
 }
 template <class... Options> constexpr supervised_values supervised_in(flat_graph const& net) {
   supervised_values found;
