@@ -20,7 +20,7 @@ int main(int argc, char** argv) try {
   app.add_option("--threads", threads, "0: one for each core")->capture_default_str();
   CLI11_PARSE(app, argc, argv);
 
-  network<seer, host> net{host{threads}};
+  network<seer, host> net{host{threads}, blank{}};
   load_weights(net, weights);
   auto const pages = read_images<float>(stack);
   std::vector<image<float>> probabilities;

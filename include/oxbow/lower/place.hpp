@@ -170,7 +170,8 @@ constexpr spare_room spare_during(placement const& p, int step) {
   for (;;) {
     buffer const* next = nullptr;   // the lowest one behind what has been seen
     for (auto const& b : p.buffers)
-      if (b.born <= step && step <= b.dies && b.offset >= r.end && (next == nullptr || b.offset < next->offset)) next = &b;
+      if (b.born <= step && step <= b.dies && b.offset >= r.end && (next == nullptr || b.offset < next->offset))
+        next = &b;
     if (next == nullptr) return r;
     if (next->offset - r.end > r.bytes) r.offset = r.end, r.bytes = next->offset - r.end;
     r.end = next->offset + next->bytes;
