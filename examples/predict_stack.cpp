@@ -18,7 +18,7 @@ struct segmented {
 
 template <class Seer>
 segmented segment(std::vector<image<float>> const& pages, std::filesystem::path const& weights, int threads) {
-  network<Seer, host> net{host{threads}};
+  network<Seer, host> net{host{threads}, blank{}};
   load_weights(net, weights);
   segmented made;
   for (auto const& page : pages) {

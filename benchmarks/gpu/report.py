@@ -21,8 +21,8 @@ import pathlib
 import re
 import sys
 
-# name, multiprocessors, clock in Hz, mma.sync in operations/s, L2 and device memory in bytes/s, shared memory in bytes and
-# registers of a multiprocessor
+# name, multiprocessors, clock in Hz, mma.sync in operations/s, L2 and device memory in bytes/s, shared memory in bytes
+# and registers of a multiprocessor
 CHIPS = {"A100": ("A100", 108, 1.41e9, 312e12, 5.0e12, 2.039e12, 164 * 1024, 65536),
          "H100": ("H100", 132, 1.755e9, 620e12, 7.0e12, 3.35e12, 228 * 1024, 65536)}
 
@@ -68,17 +68,20 @@ def sector_efficiency(kernel):
     return min((100 * x["requested_bytes"] / (32 * x["sectors"]) for x in both if x["sectors"]), default=100)
 
 
+SINKS = {"head_loss": "head and loss", "head_logits": "head", "scatter": "pooling's gradient",
+         "sides": "both sides of a join", "store_and_pool": "pooled"}
+
+
 def label(kernel, report):
     """(kernel, layer): the layer from the shape in the name, or the report's own name."""
     name = kernel["name"]
     inner = re.search(r"enter<(?:\w+::)*(\w+)", name)
     what = inner[1] if inner else name[:40]
-    sink = [words for word, words in (("head_loss", "head and loss"), ("head_logits", "head"), ("scatter", "pooling's gradient"),
-                                      ("sides", "both sides of a join"), ("store_and_pool", "pooled")) if word + "<" in name]
+    sink = [words for word, words in SINKS.items() if word + "<" in name]
     shape = re.search(r"conv_shape\{(\d+), (\d+), (\d+), (\d+), (\d+), (\d+)", name)
     if not shape:
         back = what == "conv_window" and ("apply_grad" in name or "add_bias" not in name)
-        return what + (", data gradient" if back else ""), ", ".join([report, *sink])
+        return what + (", data gradient" if back else ""), ", ".join(word for word in [report, *sink] if word)
     height, width, first, second, outputs, pad = map(int, shape.groups())
     back = "data gradient, dx " if "add_bias" not in name and "head_" not in name else ""
     return what, ", ".join([f"{back}{height} × {width}, {first + second} → {outputs}", *sink])

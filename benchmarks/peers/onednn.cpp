@@ -131,48 +131,46 @@ class unet {
     weighted(1, p, -1e-3f, velocity);
   }
 
-  value* conv(value* x, int channels, int window, bool relu) {
+  /// Either kind of convolution: its parameters, the forward step, and for later the gradients and the update.
+  template <class Forward, class BackwardWeights, class BackwardData>
+  value* weigh(value* x, algorithm kind, dims const& filter, memory::format_tag order, dims const& out, int stride,
+               int border, bool relu) {
     auto const s = x->data.get_desc().get_dims();
-    int const border = window == 3 && shape_.same ? 1 : 0;
-    dims const pads{border, border}, strides{1, 1};
-    dims const out{1, channels, s[2] + 2 * border - window + 1, s[3] + 2 * border - window + 1};
-    dims const filter{channels, s[1], window, window};
+    dims const strides{stride, stride}, pads{border, border};
     // One channel has no blocked layout to wait for.
     memory::desc const source = s[1] == 1 ? x->data.get_desc() : memory::desc{s, f32, any};
-    memory::desc const w{filter, f32, any}, b{{channels}, f32, memory::format_tag::x}, target{out, f32, any};
+    memory::desc const w{filter, f32, any}, b{{filter[0]}, f32, memory::format_tag::x}, target{out, f32, any};
     primitive_attr fused;
     if (relu) {
       post_ops after;
       after.append_eltwise(algorithm::eltwise_relu, 0, 0);
       fused.set_post_ops(after);
     }
-    convolution_forward::primitive_desc const how{
-        engine_, train_ ? prop_kind::forward_training : prop_kind::forward_inference, algorithm::convolution_auto,
-        source,  w,    b,    target,  strides, pads, pads, fused};
-    memory const weight = parameter({filter, f32, memory::format_tag::oihw}, how.weights_desc());
+    auto const use = train_ ? prop_kind::forward_training : prop_kind::forward_inference;
+    typename Forward::primitive_desc const how{engine_, use, kind, source, w, b, target, strides, pads, pads, fused};
+    memory const weight = parameter({filter, f32, order}, how.weights_desc());
     memory const bias = parameter(b, how.bias_desc());
     memory const from = in_layout(x->data, how.src_desc(), forward_);
     value* const y = add({memory{how.dst_desc(), engine_}, {}});
-    forward_.push_back({convolution_forward(how),
+    forward_.push_back({Forward(how),
                         {{DNNL_ARG_SRC, from},
                          {DNNL_ARG_WEIGHTS, weight},
                          {DNNL_ARG_BIAS, bias},
                          {DNNL_ARG_DST, y->data}}});
     if (train_) later_.push_back([=, this] {
       if (relu) through_relu(y);
-      convolution_backward_weights::primitive_desc const for_weights{
-          engine_, algorithm::convolution_auto, source, w, b, target, strides, pads, pads, how};
+      typename BackwardWeights::primitive_desc const for_weights{engine_, kind,    source, w,    b,
+                                                                 target,  strides, pads,   pads, how};
       memory const dw{for_weights.diff_weights_desc(), engine_}, db{for_weights.diff_bias_desc(), engine_};
-      backward_.push_back({convolution_backward_weights(for_weights),
+      backward_.push_back({BackwardWeights(for_weights),
                            {{DNNL_ARG_SRC, in_layout(from, for_weights.src_desc(), backward_)},
                             {DNNL_ARG_DIFF_DST, in_layout(y->gradient, for_weights.diff_dst_desc(), backward_)},
                             {DNNL_ARG_DIFF_WEIGHTS, dw},
                             {DNNL_ARG_DIFF_BIAS, db}}});
-      if (s[1] != 1) {
-        convolution_backward_data::primitive_desc const for_data{
-            engine_, algorithm::convolution_auto, source, w, target, strides, pads, pads, how};
+      if (s[1] != 1) {  // nobody wants the image's gradient
+        typename BackwardData::primitive_desc const for_data{engine_, kind, source, w, target, strides, pads, pads, how};
         x->gradient = memory{for_data.diff_src_desc(), engine_};
-        backward_.push_back({convolution_backward_data(for_data),
+        backward_.push_back({BackwardData(for_data),
                              {{DNNL_ARG_WEIGHTS, in_layout(weight, for_data.weights_desc(), backward_)},
                               {DNNL_ARG_DIFF_DST, in_layout(y->gradient, for_data.diff_dst_desc(), backward_)},
                               {DNNL_ARG_DIFF_SRC, x->gradient}}});
@@ -181,6 +179,21 @@ class unet {
       update(bias, db);
     });
     return y;
+  }
+
+  value* conv(value* x, int channels, int window, bool relu) {
+    auto const s = x->data.get_desc().get_dims();
+    int const border = window == 3 && shape_.same ? 1 : 0, less = window - 1 - 2 * border;
+    return weigh<convolution_forward, convolution_backward_weights, convolution_backward_data>(
+        x, algorithm::convolution_auto, {channels, s[1], window, window}, memory::format_tag::oihw,
+        {1, channels, s[2] - less, s[3] - less}, 1, border, relu);
+  }
+
+  value* up_conv(value* x, int channels) {
+    auto const s = x->data.get_desc().get_dims();
+    return weigh<deconvolution_forward, deconvolution_backward_weights, deconvolution_backward_data>(
+        x, algorithm::deconvolution_direct, {channels, s[1], 2, 2}, memory::format_tag::iohw,
+        {1, channels, 2 * s[2], 2 * s[3]}, 2, 0, false);
   }
 
   void through_relu(value* y) {
@@ -195,46 +208,6 @@ class unet {
                          {{DNNL_ARG_DST, y->data},
                           {DNNL_ARG_DIFF_DST, y->gradient},
                           {DNNL_ARG_DIFF_SRC, y->gradient}}});
-  }
-
-  value* up_conv(value* x, int channels) {
-    auto const s = x->data.get_desc().get_dims();
-    dims const out{1, channels, 2 * s[2], 2 * s[3]}, filter{channels, s[1], 2, 2}, strides{2, 2}, pads{0, 0};
-    memory::desc const source{s, f32, any}, w{filter, f32, any}, b{{channels}, f32, memory::format_tag::x};
-    memory::desc const target{out, f32, any};
-    auto const kind = algorithm::deconvolution_direct;
-    deconvolution_forward::primitive_desc const how{
-        engine_, train_ ? prop_kind::forward_training : prop_kind::forward_inference,
-        kind,    source, w, b, target, strides, pads, pads};
-    memory const weight = parameter({filter, f32, memory::format_tag::iohw}, how.weights_desc());
-    memory const bias = parameter(b, how.bias_desc());
-    memory const from = in_layout(x->data, how.src_desc(), forward_);
-    value* const y = add({memory{how.dst_desc(), engine_}, {}});
-    forward_.push_back({deconvolution_forward(how),
-                        {{DNNL_ARG_SRC, from},
-                         {DNNL_ARG_WEIGHTS, weight},
-                         {DNNL_ARG_BIAS, bias},
-                         {DNNL_ARG_DST, y->data}}});
-    if (train_) later_.push_back([=, this] {
-      deconvolution_backward_weights::primitive_desc const for_weights{engine_, kind, source, w,    b,
-                                                                       target,  strides, pads, pads, how};
-      deconvolution_backward_data::primitive_desc const for_data{engine_, kind,    source, w,   target,
-                                                                 strides, pads,    pads,   how};
-      memory const dw{for_weights.diff_weights_desc(), engine_}, db{for_weights.diff_bias_desc(), engine_};
-      backward_.push_back({deconvolution_backward_weights(for_weights),
-                           {{DNNL_ARG_SRC, in_layout(from, for_weights.src_desc(), backward_)},
-                            {DNNL_ARG_DIFF_DST, in_layout(y->gradient, for_weights.diff_dst_desc(), backward_)},
-                            {DNNL_ARG_DIFF_WEIGHTS, dw},
-                            {DNNL_ARG_DIFF_BIAS, db}}});
-      x->gradient = memory{for_data.diff_src_desc(), engine_};
-      backward_.push_back({deconvolution_backward_data(for_data),
-                           {{DNNL_ARG_WEIGHTS, in_layout(weight, for_data.weights_desc(), backward_)},
-                            {DNNL_ARG_DIFF_DST, in_layout(y->gradient, for_data.diff_dst_desc(), backward_)},
-                            {DNNL_ARG_DIFF_SRC, x->gradient}}});
-      update(weight, dw);
-      update(bias, db);
-    });
-    return y;
   }
 
   value* max_pool(value* x) {

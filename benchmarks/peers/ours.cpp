@@ -3,6 +3,8 @@
 #include <oxbow/net/named.hpp>
 #include <oxbow/train/update.hpp>
 
+#include <algorithm>
+
 #include "run.hpp"
 
 namespace {
@@ -27,7 +29,7 @@ label_image some_labels() {
 }
 
 /// Writes what the peers need to compute the same, and prints what is in weights.bin.
-void prepare(subject_network& net, std::string const& folder) {
+void prepare(subject_network&& net, std::string const& folder) {
   peers::write(folder + "/tile.bin", std::span<float const>{some_tile().data});
   peers::write(folder + "/labels.bin", std::span<std::uint8_t const>{some_labels().data});
   peers::write(folder + "/weights.bin", std::span<float const>{net.parameters()});
@@ -77,9 +79,11 @@ void train(subject_network& net, peers::options const& o) {
 int main(int count, char** words) {
   return peers::guarded([&] {
     peers::options const o{count, words};
-    subject_network net{host{.threads = o.threads}, seed{1}};
-    if (o.task == "prepare") prepare(net, o.folder);
-    else if (o.task == "infer") infer(net, o);
+    if (o.task == "prepare") return prepare(subject_network{host{.threads = o.threads}, seed{1}}, o.folder);
+    subject_network net{host{.threads = o.threads, .keep_weights = o.keep_weights}, blank{}};
+    auto const all = net.parameters();
+    std::ranges::copy(peers::read<float>(o.folder + "/weights.bin", all.size()), all.begin());
+    if (o.task == "infer") infer(net, o);
     else if (o.task == "train") train(net, o);
     else throw std::invalid_argument("--task must be prepare, infer or train, and is " + o.task);
   });

@@ -39,7 +39,9 @@ PYTHON_PEERS = {"pytorch": "torch", "pytorch_malloc": "torch", "pytorch_compiled
                 "onnxruntime": "onnxruntime", "openvino": "openvino"}
 # PyTorch gives every large tensor back to the system and takes it anew, page by page, unless malloc keeps it.
 KEEP = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 40), "MALLOC_TOP_PAD_": str(1 << 30)}
-INFERENCE_ONLY = {"onnxruntime", "openvino"}
+# Ours as it comes, and with host{.keep_weights = false}, which is about prediction alone.
+OURS = {"oxbow": [], "oxbow_frugal": ["--keep-weights", "0"]}
+INFERENCE_ONLY = {"onnxruntime", "openvino", "oxbow_frugal"}
 AGREE = 1e-4  # of the largest logit: fast algorithms differ from direct ones by some 1e-6, a wrong network by 1
 
 
@@ -168,7 +170,7 @@ class Measurer:
                 self.compile_peer("dlib.cpp", ["-ldlib", "-lblas", "-llapack", "-lpthread"], {}, "dlib")
             else:
                 self.skip("dlib", "no dlib/dnn.h")
-        found += self.programs
+        found += [*self.programs, "oxbow_frugal"]
         return [name for name in found if not wanted or name in wanted]
 
     def measure(self, who, case, task, logits=None, runs=None):
@@ -178,8 +180,8 @@ class Measurer:
         words = ["--task", task, "--runs", str(runs), "--threads", str(threads)]
         words += ["--logits", str(logits)] if logits else []
         environment = {}
-        if who == "oxbow":
-            command = [str(self.ours(case)), *words]
+        if who in OURS:
+            command = [str(self.ours(case)), *words, "--folder", str(folder), *OURS[who]]
         elif who in self.programs:
             program, environment = self.programs[who]
             command = [*program, *words, "--network", network, "--tile", size, "--folder", str(folder)]
@@ -193,7 +195,7 @@ class Measurer:
 
     def setting(self, who):
         """Variables of a peer's process."""
-        if who == "oxbow":
+        if who in OURS:
             return {}
         kept = KEEP if who == "pytorch_malloc" else {}
         return kept | dict(word.split("=", 1) for word in self.o.environment or [])
@@ -233,7 +235,7 @@ def measure_all(o):
             able = []
             for who in peers:
                 if task == "train" and who in INFERENCE_ONLY:
-                    m.skip(f"{who} {task}", "its package from PyPI does not train")
+                    m.skip(f"{who} {task}", "it does not train")
                     continue
                 try:
                     if task == "infer" and not o.unchecked:

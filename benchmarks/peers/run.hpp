@@ -15,11 +15,13 @@
 
 namespace peers {
 
-/// --task infer|train --runs N --threads N --folder FOLDER --logits FILE --network NAME --tile N. folder: tile.bin,
-/// labels.bin and weights.bin, as peers.py prepares them. logits: where the last inference's are written.
+/// --task infer|train --runs N --threads N --folder FOLDER --logits FILE --network NAME --tile N --keep-weights 0|1.
+/// folder: tile.bin, labels.bin and weights.bin, as peers.py prepares them. logits: where the last inference's are
+/// written. keep-weights: Oxbow's option of that name.
 struct options {
   std::string task = "infer", folder, logits, network;
   int runs = 3, threads = 0, tile = 0;
+  bool keep_weights = true;
 
   options(int count, char** words) {
     for (int i = 1; i < count; i += 2) {
@@ -33,6 +35,7 @@ struct options {
       else if (name == "--runs") runs = std::stoi(value);
       else if (name == "--threads") threads = std::stoi(value);
       else if (name == "--tile") tile = std::stoi(value);
+      else if (name == "--keep-weights") keep_weights = std::stoi(value) != 0;
       else throw std::invalid_argument(std::string{name} + " is not an option of this program");
     }
     if (threads <= 0) {

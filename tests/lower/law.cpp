@@ -92,7 +92,8 @@ std::string fault(placement const& p) {
 }
 
 fusions choice(int bits) {
-  return {(bits & 1) != 0, (bits & 2) != 0, (bits & 4) != 0, (bits & 8) != 0, (bits & 16) != 0};
+  return {(bits & 1) != 0, (bits & 2) != 0,  (bits & 4) != 0,
+          (bits & 8) != 0, (bits & 16) != 0, (bits & 32) != 0 ? 64 : 0};
 }
 
 /// All that has a name and could be the output is supervised.

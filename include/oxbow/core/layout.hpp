@@ -27,9 +27,9 @@ struct layout {
   }
 };
 
-/// Numbers of 16 bits, and the places of their maxima, lie otherwise: channels last, the channels rounded up to eight,
-/// so that eight neighbours are 16 aligned bytes, the unit in which tensor cores are fed. What rounding up adds is
-/// finite.
+/// Numbers for matrix units, and the places of their maxima, lie otherwise: channels last, the channels rounded up to
+/// eight, so that neighbours are aligned pieces of 16 bytes, the unit in which tensor cores are fed. What rounding up
+/// adds is finite.
 struct layout_of_octets {
   static constexpr OXBOW_DEVICE int padded(int channels) { return (channels + 7) / 8 * 8; }
   static constexpr OXBOW_DEVICE std::int64_t bytes(extent size, int channels, int bits) {

@@ -58,9 +58,10 @@ constexpr bool is_source(op_kind k) { return k <= op_kind::weights; }
 constexpr bool is_loss(op_kind k) { return k == op_kind::loss || k == op_kind::loss_overlap; }
 constexpr bool is_view(op_kind k) { return k >= op_kind::crop; }
 
-/// How one element is stored. The number is its bits, but for bf16, which has as many as f16.
-enum class element : unsigned char { bits2 = 2, bits4 = 4, u8 = 8, f16 = 16, bf16 = 17, f32 = 32 };
-constexpr int bits_of(element e) { return e == element::bf16 ? 16 : static_cast<int>(e); }
+/// How one element is stored. The number is its bits, but that bf16 has as many as f16, and tf32 (single precision,
+/// rounded to the ten bits of a significand that matrix units multiply) as many as f32.
+enum class element : unsigned char { bits2 = 2, bits4 = 4, u8 = 8, f16 = 16, bf16 = 17, f32 = 32, tf32 = 33 };
+constexpr int bits_of(element e) { return static_cast<int>(e) & ~1; }
 
 /// One tensor. Gradients of parameters live in the gradient arena, all else in the program's arena.
 struct value {

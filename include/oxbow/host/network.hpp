@@ -32,12 +32,11 @@ template <class Model> class network<Model, host> {
  public:
   using model_type = Model;
 
-  explicit network(host where = {}, seed s = {})
+  explicit network(host where = {}, seed s = {}) : network{where, blank{}} { he_initialise(*this, s.value); }
+  network(host where, blank)
       : pool_{where.threads},
         keep_weights_{where.keep_weights},
-        parameters_(static_cast<std::size_t>(Model::forward.parameter_count)) {
-    he_initialise(*this, s.value);
-  }
+        parameters_(static_cast<std::size_t>(Model::forward.parameter_count)) {}
 
   std::span<float> parameters() {
     stale_ = true;

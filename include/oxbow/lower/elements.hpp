@@ -1,4 +1,4 @@
-// The same graph with its activations in 16 bits: a plan of half the bytes.
+// The same graph with its activations as matrix units take them: in 16 bits, a plan of half the bytes.
 #pragma once
 #include <oxbow/lower/program.hpp>
 
@@ -14,32 +14,26 @@ constexpr flat_graph store_activations(flat_graph net, element type) {
     op const& made = net.ops.items[x.producer];
     bool const sums = made.kind == op_kind::norm_statistics || made.kind == op_kind::norm_grad_statistics ||
                       made.kind == op_kind::loss_overlap;
-<<<<<<< HEAD
     per_pixel[v] = (made.kind == op_kind::loss && made.out[1] == v) ||
                    (made.kind == op_kind::add && per_pixel[made.in[0]]);
     if (x.type == element::f32 && !x.in_gradients && !is_source(made.kind) && !sums && !per_pixel[v] && v != net.output)
-      x.type = type;
-=======
-    bool const per_pixel = made.kind == op_kind::loss && made.out[1] == v;
-    if (x.type == element::f32 && !x.in_gradients && !is_source(made.kind) && !sums && !per_pixel && v != net.output)
       x.type = type, x.octets = true;
     if (made.kind == op_kind::max_pool && made.out[1] == v) x.octets = true;
->>>>>>> cuda
   }
   return net;
 }
 
 /// How such a graph is fused: a convolution is cheaper read than made again where a matrix unit makes it, and a head
 /// runs where a warp of the unit's sums holds all channels of a pixel.
-inline constexpr fusions fusions_in_16_bits{.recompute = false, .narrow_heads = 64};
+inline constexpr fusions fusions_for_matrices{.recompute = false, .narrow_heads = 64};
 
 /// The programs of a model with its activations stored as Type. By the model's lowering and not by its graphs: nvcc
 /// 13.0 spells a reference to a graph as a pointer.
 template <class Lowered, element Type> struct programs_in {
   static constexpr flat_graph predicting = store_activations(Lowered::predicting, Type);
   static constexpr flat_graph learning = store_activations(Lowered::learning, Type);
-  using inference = program<predicting, fusions_in_16_bits>;
-  using training = program<learning, fusions_in_16_bits>;
+  using inference = program<predicting, fusions_for_matrices>;
+  using training = program<learning, fusions_for_matrices>;
 };
 template <class Lowered> struct programs_in<Lowered, element::f32> {
   using inference = typename Lowered::inference;

@@ -1,5 +1,7 @@
 // Which ops run together in one step, and which values are stored.
 #pragma once
+#include <initializer_list>
+
 #include <oxbow/core/layout.hpp>
 #include <oxbow/graph/graph.hpp>
 

@@ -17,6 +17,10 @@ struct seed {
   std::uint64_t value = 0;
 };
 
+/// In place of a seed: parameters begin as zeros. For who reads them from a file at once, and would wait for random
+/// numbers in vain.
+struct blank {};
+
 /// One tensor of a network's parameters: what files and initial values need to know about it.
 struct network_tensor {
   std::string name;  ///< level1.encode.conv1.weight

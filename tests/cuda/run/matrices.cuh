@@ -12,7 +12,8 @@ struct on_matrices {
   int inference, training;
 };
 
-template <class Backend> constexpr double unit_roundoff = Backend::activations == element::f16 ? 0x1p-11 : 0x1p-8;
+template <class Backend>
+constexpr double unit_roundoff = Backend::activations == element::bf16 ? 0x1p-8 : 0x1p-11;  // tf32 as f16
 
 inline int convolutions_of(flat_graph const& net) {
   int n = 0;

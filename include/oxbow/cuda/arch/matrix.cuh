@@ -48,4 +48,15 @@ __device__ inline void multiply(float (&d)[4], __nv_bfloat16, std::uint32_t a0, 
       : "r"(a0), "r"(a1), "r"(a2), "r"(a3), "r"(b0), "r"(b1));
 }
 
+/// The same of tf32 numbers, 32 bits each, of which it takes the upper 19: a: 16 × 8, b: 8 × 8. a0 is row g, column t;
+/// a1 row g + 8; a2 and a3 the same rows, column t + 4; b0 is row t, column g; b1 row t + 4.
+/// source  PTX ISA, "Matrix Fragments for mma.m16n8k8", .tf32
+__device__ inline void multiply(float (&d)[4], float, std::uint32_t a0, std::uint32_t a1, std::uint32_t a2,
+                                std::uint32_t a3, std::uint32_t b0, std::uint32_t b1) {
+  asm volatile(
+      "mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+      : "r"(a0), "r"(a1), "r"(a2), "r"(a3), "r"(b0), "r"(b1));
+}
+
 }  // namespace oxbow::on_cuda::ptx

@@ -1,4 +1,4 @@
-// Which thread this is. One PTX instruction per function.
+// Which thread and which block this is. One PTX instruction per function.
 #pragma once
 
 namespace oxbow::on_cuda::ptx {
@@ -9,6 +9,14 @@ namespace oxbow::on_cuda::ptx {
 __device__ inline int thread_index() {
   int i;
   asm volatile("mov.u32 %0, %tid.x;" : "=r"(i));
+  return i;
+}
+
+/// blockIdx.x, read anew.
+/// source  PTX ISA, "Special Registers: %ctaid"
+__device__ inline int block_index() {
+  int i;
+  asm volatile("mov.u32 %0, %ctaid.x;" : "=r"(i));
   return i;
 }
 

@@ -26,10 +26,12 @@ template <grad_tile Tile, class T> struct conv_3x3_grad_weight {
   static constexpr int threads = grad_tile::threads, resident = Tile.blocks_per_sm;
   static constexpr int channels = grad_tile::inputs, outputs = grad_tile::outputs;
   static constexpr int x_pixels = (Tile.rows + 2) * 10, g_pixels = Tile.rows * 8;
-  static constexpr int x_plane = x_pixels * 16, g_plane = g_pixels * 16;  // planes of an octet, as in halo.cuh
-  static constexpr int x_bytes = channels / 8 * x_plane, stage_bytes = x_bytes + outputs / 8 * g_plane;
-  static constexpr int x_rounds = tune::ceil_div(tune::ceil_div(x_pixels, 8) * 32, threads);
-  static constexpr int g_rounds = tune::ceil_div(g_pixels * 8, threads);
+  static constexpr int element = static_cast<int>(sizeof(T)), each = 16 / element;  // channels of a plane, see halo.cuh
+  static constexpr int x_planes = channels / each, g_planes = outputs / each;
+  static constexpr int x_plane = x_pixels * 16, g_plane = g_pixels * 16 + grad_tile::gap(element);
+  static constexpr int x_bytes = x_planes * x_plane, stage_bytes = Tile.stage_bytes(element);
+  static constexpr int x_rounds = tune::ceil_div(tune::ceil_div(x_pixels, 8) * 8 * x_planes, threads);
+  static constexpr int g_rounds = tune::ceil_div(g_pixels * g_planes, threads);
   static_assert(Tile.rows % 2 == 0, "conv_3x3_grad_weight: a step is a pair of rows. Take an even number of rows.");
 
   // A gradient on its way to memory: 16 outputs at a time, (output, input · 9 + tap). With this pitch the lanes of a
@@ -45,7 +47,7 @@ template <grad_tile Tile, class T> struct conv_3x3_grad_weight {
     unsigned flag;
   };
   struct args {
-    conv_shape shape;
+    conv_shape shape;  ///< its inputs counted in channels
     source<T const> first, second;
     view<T const> gradient;
     grad_sums sums;    ///< bias sums: (splits · chunks, outputs rounded up to 8)
@@ -61,40 +63,61 @@ template <grad_tile Tile, class T> struct conv_3x3_grad_weight {
     return {weight, bias, s.chunks() * channels, tune::ceil_div(s.outputs, outputs) * outputs, 9};
   }
 
+  /// What a block owns.
+  struct share {
+    int tile, split, chunks, chunk;
+    bool in_first;              // the first of the two inputs
+    int channel, channels;      // of that input: the first one of the block, and how many there are from it on
+    int k0;                     // output
+  };
+  __device__ static share share_of(args const& a, int block) {
+    conv_shape const& s = a.shape;
+    int const first_chunks = (s.first + channels - 1) / channels, tiles_k = (s.outputs + outputs - 1) / outputs;
+    share r;
+    r.tile = block / a.splits, r.split = block % a.splits, r.chunk = r.tile / tiles_k;
+    r.chunks = first_chunks + (s.second + channels - 1) / channels;
+    r.in_first = r.chunk < first_chunks;
+    r.channel = (r.in_first ? r.chunk : r.chunk - first_chunks) * channels;
+    r.channels = (r.in_first ? s.first : s.second) - r.channel;
+    r.k0 = r.tile % tiles_k * outputs;
+    return r;
+  }
+
   struct job {
     source<T const> x;
-    int channel, channels;      // of x, from the first of this block on
-    int k0, patches_x;
+    int channel, channels, k0;  // of the share
+    int patches_x;
   };
   __device__ static void load(std::uint32_t stage, args const& a, job const& j, int patch) {
     int const row = patch / j.patches_x, y0 = row * Tile.rows, x0 = (patch - row * j.patches_x) * 8;
     int const thread = ptx::thread_index();
 #pragma unroll
     for (int round = 0; round < x_rounds; ++round) {
-      int const i = round * threads + thread, p = i / 32 * 8 + i % 8, piece = i / 8 % 4;
+      int const i = round * threads + thread, p = i / (8 * x_planes) * 8 + i % 8, piece = i / 8 % x_planes;
       int y = y0 + p / 10 - a.shape.pad + j.x.shift_y, x = x0 + p % 10 - a.shape.pad + j.x.shift_x;
       if (a.shape.edge == beyond::mirror) {
         y = y < 0 ? -y : y >= j.x.height ? 2 * j.x.height - 2 - y : y;
         x = x < 0 ? -x : x >= j.x.width ? 2 * j.x.width - 2 - x : x;
       }
       bool const inside = static_cast<unsigned>(y) < static_cast<unsigned>(j.x.height) &&
-                          static_cast<unsigned>(x) < static_cast<unsigned>(j.x.width) && piece * 8 < j.channels;
+                          static_cast<unsigned>(x) < static_cast<unsigned>(j.x.width) && piece * each < j.channels;
       unsigned const at = inside ? static_cast<unsigned>(y) * static_cast<unsigned>(j.x.data.row) +
                                        static_cast<unsigned>(x) * static_cast<unsigned>(j.x.data.pixel) +
-                                       static_cast<unsigned>(j.channel + piece * 8)
+                                       static_cast<unsigned>(j.channel + piece * each)
                                  : 0u;
       if (p < x_pixels)
         ptx::copy_async(stage + static_cast<unsigned>(piece * x_plane + p * 16), j.x.data.data + at, inside);
     }
 #pragma unroll
     for (int round = 0; round < g_rounds; ++round) {
-      int const i = round * threads + thread, p = i / 64 * 8 + i % 8, piece = i / 8 % 8, y = y0 + p / 8, x = x0 + p % 8;
-      bool const inside = y < a.shape.height && x < a.shape.width && j.k0 + piece * 8 < a.shape.outputs;
+      int const i = round * threads + thread, p = i / (8 * g_planes) * 8 + i % 8, piece = i / 8 % g_planes;
+      int const y = y0 + p / 8, x = x0 + p % 8;
+      bool const inside = y < a.shape.height && x < a.shape.width && j.k0 + piece * each < a.shape.outputs;
       unsigned const at = inside ? static_cast<unsigned>(y) * static_cast<unsigned>(a.gradient.row) +
                                        static_cast<unsigned>(x) * static_cast<unsigned>(a.gradient.pixel) +
-                                       static_cast<unsigned>(j.k0 + piece * 8)
+                                       static_cast<unsigned>(j.k0 + piece * each)
                                  : 0u;
-      if (g_pixels * 8 % threads == 0 || p < g_pixels)
+      if (g_pixels * g_planes % threads == 0 || p < g_pixels)
         ptx::copy_async(stage + static_cast<unsigned>(x_bytes + piece * g_plane + p * 16), a.gradient.data + at,
                         inside);
     }
@@ -141,28 +164,61 @@ template <grad_tile Tile, class T> struct conv_3x3_grad_weight {
     }
   }
 
+  /// The same of 32-bit numbers, which no instruction loads transposed: a step is a row of 8 pixels, and a lane reads
+  /// its numbers one by one. With these planes the lanes of a warp meet in no bank where rows is a multiple of 4.
+  template <bool Bias>
+  __device__ static void multiply_patch_32(accumulators& acc, bias_accumulators& bias, int dx, unsigned char const* x,
+                                           unsigned char const* g) {
+    auto const word = [](unsigned char const* at) { return *reinterpret_cast<std::uint32_t const*>(at); };
+    std::uint32_t rows[3][2][4];  // (row, 16 channels): low channels, high ones, then the same four pixels further on
+    auto const fetch = [&](int row) {
+#pragma unroll
+      for (int m = 0; m < 2; ++m)
+#pragma unroll
+        for (int i = 0; i < 4; ++i)
+          rows[row % 3][m][i] = word(x + (m * 4 + i % 2 * 2) * x_plane + (row * 10 + i / 2 * 4) * 16);
+    };
+    fetch(0);
+    fetch(1);
+#pragma unroll
+    for (int row = 0; row < Tile.rows; ++row) {
+      fetch(row + 2);
+      std::uint32_t b[4][2];
+#pragma unroll
+      for (int n = 0; n < 4; ++n)
+#pragma unroll
+        for (int i = 0; i < 2; ++i) b[n][i] = word(g + n * 2 * g_plane + (row * 8 + i * 4) * 16);
+#pragma unroll
+      for (int dy = 0; dy < 3; ++dy)
+#pragma unroll
+        for (int m = 0; m < 2; ++m) {
+          auto const& u = rows[(row + dy) % 3][m];
+#pragma unroll
+          for (int n = 0; n < 4; ++n) ptx::multiply(acc[dy * 2 + m][n], T{}, u[0], u[1], u[2], u[3], b[n][0], b[n][1]);
+        }
+      if constexpr (Bias) {
+        if (dx == 0) ptx::multiply(bias, T{}, b[0][0], b[1][0], b[0][1], b[1][1], ones<T>, ones<T>);
+        if (dx == 1) ptx::multiply(bias, T{}, b[2][0], b[3][0], b[2][1], b[3][1], ones<T>, ones<T>);
+      }
+    }
+  }
+
   __device__ static void run(args const& a, storage& memory) {
     conv_shape const& s = a.shape;
     std::uint32_t const smem = ptx::shared_address(memory.stage[0]);
-    int const first_chunks = (s.first + channels - 1) / channels;
-    int const chunks = first_chunks + (s.second + channels - 1) / channels;
-    int const tiles_k = (s.outputs + outputs - 1) / outputs;
-    int const tile = static_cast<int>(blockIdx.x) / a.splits, split = static_cast<int>(blockIdx.x) % a.splits;
-    int const chunk = tile / tiles_k;
-    bool const in_first = chunk < first_chunks;
+    share const mine = share_of(a, blockIdx.x);
     job j;
-    j.x.data.data = in_first ? a.first.data.data : a.second.data.data;
-    j.x.data.pixel = in_first ? a.first.data.pixel : a.second.data.pixel;
-    j.x.data.row = in_first ? a.first.data.row : a.second.data.row;
-    j.x.height = in_first ? a.first.height : a.second.height, j.x.width = in_first ? a.first.width : a.second.width;
-    j.x.shift_y = in_first ? a.first.shift_y : a.second.shift_y;
-    j.x.shift_x = in_first ? a.first.shift_x : a.second.shift_x;
-    j.channel = (in_first ? chunk : chunk - first_chunks) * channels;
-    j.channels = (in_first ? s.first : s.second) - j.channel;
-    j.k0 = tile % tiles_k * outputs, j.patches_x = (s.width + 7) / 8;
+    j.x.data.data = mine.in_first ? a.first.data.data : a.second.data.data;
+    j.x.data.pixel = mine.in_first ? a.first.data.pixel : a.second.data.pixel;
+    j.x.data.row = mine.in_first ? a.first.data.row : a.second.data.row;
+    j.x.height = mine.in_first ? a.first.height : a.second.height;
+    j.x.width = mine.in_first ? a.first.width : a.second.width;
+    j.x.shift_y = mine.in_first ? a.first.shift_y : a.second.shift_y;
+    j.x.shift_x = mine.in_first ? a.first.shift_x : a.second.shift_x;
+    j.channel = mine.channel, j.channels = mine.channels, j.k0 = mine.k0, j.patches_x = (s.width + 7) / 8;
     int const patches = (s.height + Tile.rows - 1) / Tile.rows * j.patches_x;
-    int const from = static_cast<int>(static_cast<long long>(split) * patches / a.splits);
-    int const to = static_cast<int>(static_cast<long long>(split + 1) * patches / a.splits);
+    int const from = static_cast<int>(static_cast<long long>(mine.split) * patches / a.splits);
+    int const to = static_cast<int>(static_cast<long long>(mine.split + 1) * patches / a.splits);
 
     int const lane = threadIdx.x % 32, warp = threadIdx.x / 32, dx = warp % 3, half = warp / 3;
     // matrices of x: row 0 low, row 0 high, row 1 low, row 1 high channels; of g: rows 0 and 1 low, rows 0 and 1 high
@@ -183,25 +239,42 @@ template <grad_tile Tile, class T> struct conv_3x3_grad_weight {
       __syncthreads();
       if (patch + Tile.stages - 1 < to) load(smem + write * stage_bytes, a, j, patch + Tile.stages - 1);
       ptx::commit_copies();
-      std::uint32_t const stage = smem + read * stage_bytes;
-      if (a.sums.bias && patch % chunks == chunk) multiply_patch<true>(acc, bias, dx, stage + x_at, stage + g_at);
-      else multiply_patch<false>(acc, bias, dx, stage + x_at, stage + g_at);
+      bool const with_bias = a.sums.bias && patch % mine.chunks == mine.chunk;
+      if constexpr (element == 4) {
+        unsigned char const* const stage = memory.stage[read];
+        unsigned char const* const x = stage + lane / 16 * x_plane + (lane % 4 + dx) * 16 + lane / 4 % 4 * 4;
+        unsigned char const* const g =
+            stage + x_bytes + (half * 8 + lane / 16) * g_plane + lane % 4 * 16 + lane / 4 % 4 * 4;
+        if (with_bias) multiply_patch_32<true>(acc, bias, dx, x, g);
+        else multiply_patch_32<false>(acc, bias, dx, x, g);
+      } else {
+        std::uint32_t const stage = smem + read * stage_bytes;
+        if (with_bias) multiply_patch<true>(acc, bias, dx, stage + x_at, stage + g_at);
+        else multiply_patch<false>(acc, bias, dx, stage + x_at, stage + g_at);
+      }
       read = read + 1 == Tile.stages ? 0 : read + 1;
       write = write + 1 == Tile.stages ? 0 : write + 1;
     }
+    // what follows is computed anew: kept through the loop it would be more than the registers hold
+    finish(acc, bias, a, share_of(a, ptx::block_index()), memory);
+  }
+
+  __device__ static void finish(accumulators& acc, bias_accumulators const& bias, args const& a, share const& mine,
+                                storage& memory) {
+    int const warp = ptx::thread_index() / 32, dx = warp % 3, half = warp / 3;
     if (a.sums.bias && dx < 2) {
-      int const width = (s.outputs + 7) & ~7;
-      store_bias_sums(bias, a.sums.bias + static_cast<std::int64_t>(split * chunks + chunk) * width,
-                      j.k0 + half * 32 + dx * 16, width);
+      int const width = (a.shape.outputs + 7) & ~7;
+      store_bias_sums(bias, a.sums.bias + static_cast<std::int64_t>(mine.split * mine.chunks + mine.chunk) * width,
+                      mine.k0 + half * 32 + dx * 16, width);
     }
     if (a.to.weight) {
       auto const slot = [&](int b) {
         return reinterpret_cast<float4*>(a.to.slots) +
-               (static_cast<std::int64_t>(tile) * a.splits + b) * (adding::slot_floats / 4);
+               (static_cast<std::int64_t>(mine.tile) * a.splits + b) * (adding::slot_floats / 4);
       };
-      if (a.splits == 1 ||
-          adding::last_to_arrive(acc, slot, 0, a.splits - 1, split, a.to.arrived + tile, memory.flag))
-        write_gradient(acc, a, j, memory, (in_first ? 0 : s.first) + j.channel, dx, half);
+      if (a.splits == 1 || adding::last_to_arrive(acc, slot, 0, a.splits - 1, mine.split, a.to.arrived + mine.tile,
+                                                  memory.flag))
+        write_gradient(acc, a, memory);
       return;
     }
 #pragma unroll
@@ -210,14 +283,16 @@ template <grad_tile Tile, class T> struct conv_3x3_grad_weight {
       for (int m = 0; m < 2; ++m)
 #pragma unroll
         for (int n = 0; n < 4; ++n)
-          a.sums.store(acc[dy * 2 + m][n], split, dy * 3 + dx, chunk * channels + m * 16, j.k0 + half * 32 + n * 8);
+          a.sums.store(acc[dy * 2 + m][n], mine.split, dy * 3 + dx, mine.chunk * channels + m * 16,
+                       mine.k0 + half * 32 + n * 8);
   }
 
   /// The sums of a tile → the gradient, (output, input, tap): runs of up to 288 floats.
-  __device__ static void write_gradient(accumulators const& acc, args const& a, job const& j, storage& memory,
-                                        int input, int dx, int half) {
-    int const lane = threadIdx.x % 32, inputs = a.shape.first + a.shape.second;
-    int const floats = min(channels, j.channels) * 9;
+  __device__ static void write_gradient(accumulators const& acc, args const& a, storage& memory) {
+    share const mine = share_of(a, ptx::block_index());  // anew, as in run()
+    int const thread = ptx::thread_index(), lane = thread % 32, dx = thread / 32 % 3, half = thread / 96;
+    int const inputs = a.shape.first + a.shape.second;
+    int const input = (mine.in_first ? 0 : a.shape.first) + mine.channel, floats = min(channels, mine.channels) * 9;
     bool const add = a.to.run->accumulate;
     float const unscale = 1.f / a.to.run->loss_scale();
 #pragma unroll
@@ -235,8 +310,8 @@ template <grad_tile Tile, class T> struct conv_3x3_grad_weight {
                 memory.gradient[n * 8 + lane % 4 * 2 + i % 2][(m * 16 + i / 2 * 8 + lane / 4) * 9 + dy * 3 + dx] =
                     acc[dy * 2 + m][part % 2 * 2 + n][i];
       __syncthreads();
-      for (int i = threadIdx.x; i < slice * run_floats; i += threads) {
-        int const o = i / run_floats, e = i - o * run_floats, k = j.k0 + part * slice + o;
+      for (int i = thread; i < slice * run_floats; i += threads) {
+        int const o = i / run_floats, e = i - o * run_floats, k = mine.k0 + part * slice + o;
         if (e < floats && k < a.shape.outputs)
           run_scalars::add_gradient(a.to.weight[(static_cast<std::int64_t>(k) * inputs + input) * 9 + e],
                                     memory.gradient[o][e], add, unscale);

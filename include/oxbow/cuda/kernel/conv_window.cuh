@@ -75,7 +75,7 @@ template <window_tile Tile, class T, class Sink> struct conv_window {
                                width, s.mirror, inside);
       unsigned const at = inside ? static_cast<unsigned>(y) * static_cast<unsigned>(row) +
                                        static_cast<unsigned>(x) * static_cast<unsigned>(pixel) +
-                                       static_cast<unsigned>(channel)
+                                       static_cast<unsigned>(channel) * 2 / static_cast<unsigned>(sizeof(T))
                                  : 0u;
       ptx::copy_async(stage + static_cast<unsigned>(piece * plane + p * 16), data + at, inside);
     }

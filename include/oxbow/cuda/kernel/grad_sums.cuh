@@ -51,5 +51,6 @@ __device__ inline void store_bias_sums(float const (&d)[4], float* sums, int k, 
 /// Two ones: a fragment of a matrix that adds up the other operand.
 template <class T> inline constexpr std::uint32_t ones = 0x3c003c00u;
 template <> inline constexpr std::uint32_t ones<__nv_bfloat16> = 0x3f803f80u;
+template <> inline constexpr std::uint32_t ones<float> = 0x3f800000u;
 
 }  // namespace oxbow::on_cuda

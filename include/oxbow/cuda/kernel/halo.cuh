@@ -35,7 +35,7 @@ template <conv_shape Shape, conv_tile Tile, class T> struct halo {
     int const channel = (in_first ? q : q - first_chunks) * chunk + piece * 8;
     T const* data = in_first ? first.data.data : second.data.data;
     bool const real = !ragged || channel < (in_first ? first_padded : second_padded);
-    if (!ragged || real) data += channel;
+    if (!ragged || real) data += channel * 2 / static_cast<int>(sizeof(T));
     to_shared += static_cast<unsigned>(piece * plane);
     y0 -= Shape.pad, x0 -= Shape.pad;
     if constexpr (Shape.edge != beyond::never)

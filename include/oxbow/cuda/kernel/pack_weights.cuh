@@ -118,36 +118,52 @@ template <class T> struct pack_weights {
     }
     __syncthreads();
     float const* const weights = j.parameters + j.of.from + first;
-    auto const fetch = [&](int column, int in, int tap) {
-      int const out = s.column_at[column], from = s.input_at[in];
-      s.weight[column][in * taps + tap] = out < 0 || from < 0 ? 0.f : weights[out + from + tap] * s.factor[column];
-    };
     if (order.in_stride < order.out_stride) {  // neighbouring inputs are neighbours in memory
 #pragma unroll 4
-      for (int column = warp; column < columns; column += threads / 32)
-        for (int i = lane; i < inputs * taps; i += 32) fetch(column, i / taps, i % taps);
+      for (int column = warp; column < columns; column += threads / 32) {
+        int const out = s.column_at[column];
+        float const factor = s.factor[column];
+        for (int i = lane; i < inputs * taps; i += 32) {
+          int const from = s.input_at[i / taps];
+          s.weight[column][i] = out < 0 || from < 0 ? 0.f : weights[out + from + i % taps] * factor;
+        }
+      }
     } else {
-#pragma unroll 2
-      for (int in = warp; in < inputs; in += threads / 32)
-        for (int i = lane; i < columns * taps; i += 32) fetch(i / taps, in, i % taps);
+#pragma unroll 4
+      for (int in = warp; in < inputs; in += threads / 32) {
+        int const from = s.input_at[in];
+        for (int i = lane; i < columns * taps; i += 32) {
+          int const column = i / taps, tap = i - column * taps, out = s.column_at[column];
+          s.weight[column][in * taps + tap] = out < 0 || from < 0 ? 0.f : weights[out + from + tap] * s.factor[column];
+        }
+      }
     }
     __syncthreads();
     int const tile = column0 / order.tile_outputs, pair0 = column0 % order.tile_outputs / 16;
-    for (int i = warp; i < 2 * taps; i += threads / 32) {
-      int const pair = i & 1, here = i / 2, read = first + here;
+    constexpr int halves = static_cast<int>(sizeof(T)) / 2;  // steps of tf32 have eight inputs: two to a block
+    for (int i = warp; i < 2 * halves * taps; i += threads / 32) {
+      int const pair = i & 1, half = halves == 1 ? 0 : i / 2 % halves, here = i / 2 / halves, read = first + here;
       // the packed order is column by column, and the window may be turned
       int const at = order.flipped ? order.taps() - 1 - read : read;
       int const packed_tap = at % order.taps_x * order.taps_y + at / order.taps_x;
-      octet v;
-#pragma unroll
-      for (int e = 0; e < 8; ++e) {
-        int const column = lane / 8 * 8 + (2 * pair + e / 4) * 2 + lane / 4 % 2;
-        v[e] = s.weight[column][(e / 2 % 2 * 8 + lane % 4 * 2 + e % 2) * taps + here];
-      }
       std::int64_t const to =
-          ((static_cast<std::int64_t>(tile * order.chunks() + q) * order.taps() + packed_tap) * steps + step) *
-              (order.tile_outputs / 16) + pair0 + pair;
-      store_octet(reinterpret_cast<T*>(j.packed) + (to * 32 + lane) * 8, v);
+          ((static_cast<std::int64_t>(tile * order.chunks() + q) * order.taps() + packed_tap) * (steps * halves) +
+           step * halves + half) * (order.tile_outputs / 16) + pair0 + pair;
+      constexpr int each = 4 / halves;  // of a lane, for one n-tile
+      std::uint32_t r[4];
+#pragma unroll
+      for (int word = 0; word < 4; ++word) {
+        float v[2];
+#pragma unroll
+        for (int n = 0; n < numbers_per_word<T>; ++n) {
+          int const e = word * numbers_per_word<T> + n;
+          int const column = lane / 8 * 8 + (2 * pair + e / each) * 2 + lane / 4 % 2;
+          int const in = halves == 1 ? e / 2 % 2 * 8 + lane % 4 * 2 + e % 2 : half * 8 + e % 2 * 4 + lane % 4;
+          v[n] = s.weight[column][in * taps + here];
+        }
+        r[word] = pair_of<T>(v[0], v[numbers_per_word<T> - 1]);
+      }
+      ptx::store_global(j.packed + (to * 32 + lane) * 16, r);
     }
     __syncthreads();
   }

@@ -97,35 +97,35 @@ template <class T, pooling Pooling, class Steps = chain<>, class To = view<T>> s
     int k;
 
     __device__ void operator()(octet (&v)[2], spot p, bool lower_inside) const {
-      std::uint32_t r[2][4];
+      words_of_octet<T> r[2];
 #pragma unroll
       for (int row = 0; row < 2; ++row) {
         spot const here{p.y + row, p.x, row ? lower_inside : p.inside};
         steps(v[row], here);
-#pragma unroll
-        for (int i = 0; i < 4; ++i) r[row][i] = pair_of<T>(v[row][2 * i], v[row][2 * i + 1]);
-        if (T* const at = place_in(of.to, here, k)) ptx::store_global(at, r[row]);
+        round_octet<T>(r[row], v[row]);
+        if (T* const at = place_in(of.to, here, k)) store_words(at, r[row]);
       }
       int const y = p.y / 2, x = p.x / 2;
       bool const mine = p.x % 2 == 0 && lower_inside && y < of.pooled_height && x < of.pooled_width;
-      std::uint32_t best[4], places = 0;
+      words_of_octet<T> best;
+      std::uint32_t places = 0;
 #pragma unroll
-      for (int i = 0; i < 4; ++i) {
-        std::uint32_t const right[2] = {__shfl_xor_sync(~0u, r[0][i], 4), __shfl_xor_sync(~0u, r[1][i], 4)};
-        float2 const a = floats_of<T>(r[0][i]), b = floats_of<T>(right[0]), c = floats_of<T>(r[1][i]),
-                     d = floats_of<T>(right[1]);
+      for (int i = 0; i < octet_words<T>; ++i) {
+        std::uint32_t const upper = r[0][i / 4][i % 4], lower = r[1][i / 4][i % 4];
+        float2 const a = floats_of<T>(upper), b = floats_of<T>(__shfl_xor_sync(~0u, upper, 4)),
+                     c = floats_of<T>(lower), d = floats_of<T>(__shfl_xor_sync(~0u, lower, 4));
         float low, high;
         if constexpr (Pooling == pooling::mean) {
           low = (a.x + b.x + c.x + d.x) * 0.25f, high = (a.y + b.y + c.y + d.y) * 0.25f;
         } else {
           int first, second;
           low = maximum(a.x, b.x, c.x, d.x, first), high = maximum(a.y, b.y, c.y, d.y, second);
-          places |= static_cast<unsigned>(first | second << 2) << 4 * i;
+          places |= static_cast<unsigned>(first | second << 2) << 2 * numbers_per_word<T> * i;
         }
-        best[i] = pair_of<T>(low, high);
+        best[i / 4][i % 4] = pair_of<T>(low, high);
       }
       if (!mine) return;
-      ptx::store_global(of.pooled.at(y, x, k), best);
+      store_words(of.pooled.at(y, x, k), best);
       if constexpr (Pooling == pooling::max_with_place)
         *of.place.at(y, x, k) = static_cast<std::uint16_t>(places);
     }

@@ -9,11 +9,12 @@
 #include <oxbow/core/extent.hpp>
 #include <oxbow/core/layout.hpp>
 #include <oxbow/core/mirror.hpp>
+#include <oxbow/cuda/tile/octet.cuh>
 
 namespace oxbow::on_cuda {
 
 /// How a number is stored in the arena; kernels compute in float.
-enum class number : unsigned char { f32, f16, bf16 };
+enum class number : unsigned char { f32, f16, bf16, tf32 };
 
 /// One stored tensor and how it is seen: pixel p of what is read lies at p + shift. Outside the box [low, high) the
 /// value is zero, or mirrored at the box's edge pixels. Scalars only, so that a table of them is copied as it is.
@@ -43,13 +44,14 @@ struct stored {
 
 /// Element i of numbers of a type, as a float.
 inline __device__ float load_number(std::byte const* from, number type, std::int64_t i) {
-  if (type == number::f32) return reinterpret_cast<float const*>(from)[i];
+  if (type == number::f32 || type == number::tf32) return reinterpret_cast<float const*>(from)[i];
   if (type == number::f16) return __half2float(reinterpret_cast<__half const*>(from)[i]);
   return __bfloat162float(reinterpret_cast<__nv_bfloat16 const*>(from)[i]);
 }
 /// Rounds to nearest even; what is too large for f16 becomes infinite, which the loss scale looks for.
 inline __device__ void save_number(std::byte* to, number type, std::int64_t i, float x) {
   if (type == number::f32) reinterpret_cast<float*>(to)[i] = x;
+  else if (type == number::tf32) reinterpret_cast<std::uint32_t*>(to)[i] = tf32_of(x);
   else if (type == number::f16) reinterpret_cast<__half*>(to)[i] = __float2half_rn(x);
   else reinterpret_cast<__nv_bfloat16*>(to)[i] = __float2bfloat16_rn(x);
 }

@@ -124,11 +124,11 @@ template <class Program, element Type, class Chip> class executor {
     constexpr bool weights = kind == op_kind::convolve_grad_weight || kind == op_kind::up_convolve_grad_weight;
     constexpr bool data = kind == op_kind::convolve || kind == op_kind::up_convolve ||
                           kind == op_kind::convolve_grad || kind == op_kind::up_convolve_grad;
-    if constexpr (view::in_16_bits && weights) {
+    if constexpr (view::for_matrices && weights) {
       using on_matrices = matrix_grad_step<view, Chip>;
       if constexpr (on_matrices::fits()) prepare_on_matrices<on_matrices>(s);
       else prepare_plain<I>(s);
-    } else if constexpr (view::in_16_bits && data) {
+    } else if constexpr (view::for_matrices && data) {
       using on_matrices = matrix_step<view, Chip>;
       if constexpr (on_matrices::fits()) prepare_on_matrices<on_matrices>(s);
       else prepare_plain<I>(s);

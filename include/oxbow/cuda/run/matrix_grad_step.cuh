@@ -28,21 +28,21 @@ template <class Step, class Chip> struct matrix_grad_step {
            all < int{layout::block} && !up && o.count * op.window.volume() <= 48;
   }
   static constexpr bool reads_image = image_is_read(x(0));
+  static constexpr bool is_3x3 = !up && op.window == extent{1, 3, 3} && op.stride.volume() == 1 &&
+                                 op.dilation.volume() == 1 && op.border.height == op.border.width;
   static constexpr bool fits() {
-    if (!Step::in_16_bits || op.window.depth != 1 || op.in_size.depth != 1 || Step::count > (has_bias ? 2 : 1) ||
+    if (!Step::for_matrices || op.window.depth != 1 || op.in_size.depth != 1 || Step::count > (has_bias ? 2 : 1) ||
         !Step::reads_whole(0, 0, op.in_size) || op.in[1].made != none)
       return false;
     if (x(0).mirrored && !(op.border == extent{0, 0, 0})) return false;
     bool const dense = op.stride.volume() == 1 && op.dilation.volume() == 1;
+    if (Step::units != 1 && (reads_image || !is_3x3)) return false;  // of 32-bit numbers, the one kernel there is
     if (reads_image) return dense;
     if (!Step::reads_octets(0, 1) || op.window.volume() > finish_job::most_taps) return false;
     // an up-convolution sums dy over its windows and reads x as it is
     return !up || (op.window == op.stride && op.in[1].count == 1 && Step::covers(x(0), x_size));
   }
   static constexpr extent x_size{1, op.in_size.height / op.stride.height, op.in_size.width / op.stride.width};
-  static constexpr bool is_3x3 = !up && op.window == extent{1, 3, 3} && op.stride.volume() == 1 &&
-                                 op.dilation.volume() == 1 && op.border.height == op.border.width;
-
   static void prepare(prepared_step& step, matrix_needs<T>& needs) {
     if constexpr (reads_image) prepare_image(step, needs);
     else if constexpr (is_3x3) prepare_3x3(step, needs);
@@ -76,7 +76,7 @@ template <class Step, class Chip> struct matrix_grad_step {
   static void prepare_3x3(prepared_step& step, matrix_needs<T>& needs) {
     static constexpr conv_shape shape{op.in_size.height, op.in_size.width, first, second, outputs, op.border.height,
                                       x(0).mirrored ? beyond::mirror : beyond::zeros};
-    static constexpr grad_choice choice = tune::picked_grad<shape, Chip>;
+    static constexpr grad_choice choice = tune::picked_grad<shape, Chip, sizeof(T)>;
     using kernel = conv_3x3_grad_weight<choice.tile, T>;
     static constexpr int parts = choice.splits * shape.chunks();
     grad_sums const sums = kernel::sums_of(shape, nullptr, nullptr);

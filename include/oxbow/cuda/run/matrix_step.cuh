@@ -24,14 +24,14 @@ template <class Step, class Chip> struct matrix_step {
 
   static constexpr bool flat = op.in_size.depth == 1 && op.out_size.depth == 1 && op.window.depth == 1;
   static constexpr bool is_any_convolution = op.kind == op_kind::convolve || op.kind == op_kind::convolve_grad;
-  static constexpr bool reads = Step::in_16_bits && flat && a == 0 && Step::reads_octets(0, 0) &&
+  static constexpr bool reads = Step::for_matrices && flat && a == 0 && Step::reads_octets(0, 0) &&
                                 (op.kind == op_kind::convolve || op.in[0].count == 1);
   static constexpr operand const& read(int n) {
     return Step::tensor(op.in[0].first + (n < op.in[0].count ? n : 0));
   }
   static constexpr bool reads_image() {
-    if (!Step::in_16_bits || !flat || a != 0 || op.kind != op_kind::convolve || op.in[0].made != none ||
-        op.in[0].count != 1 || has_head)
+    if (!Step::for_matrices || Step::units != 1 || !flat || a != 0 || op.kind != op_kind::convolve ||
+        op.in[0].made != none || op.in[0].count != 1 || has_head)
       return false;
     operand const& o = read(0);
     return o.type == element::f32 && layout::block > o.channels && o.first_channel == 0 && o.count == o.channels &&
@@ -58,13 +58,14 @@ template <class Step, class Chip> struct matrix_step {
     int const pad = op.kind == op_kind::convolve ? op.border.height : 2 - op.border.height;
     bool const inside = pad == 0 && Step::covers(0, 0, op.in_size);
     int const second = op.in[0].count == 2 ? read(1).count : 0;
-    return {op.out_size.height, op.out_size.width, read(0).count, second,
+    return {op.out_size.height, op.out_size.width, read(0).count * Step::units, second * Step::units,
             written().second ? padded_outputs : op.out_channels, pad,
             inside ? beyond::never : read(0).mirrored ? beyond::mirror : beyond::zeros};
   }
   static constexpr window_shape shape_of_window() {
-    window_shape s{.height = op.out_size.height, .width = op.out_size.width, .first = read(0).count,
-                   .second = op.in[0].count == 2 ? read(1).count : 0, .outputs = padded_outputs,
+    int const second = op.in[0].count == 2 ? read(1).count : 0;
+    window_shape s{.height = op.out_size.height, .width = op.out_size.width, .first = read(0).count * Step::units,
+                   .second = second * Step::units, .outputs = padded_outputs,
                    .taps_y = op.window.height, .taps_x = op.window.width, .mirror = read(0).mirrored};
     if (op.kind == op_kind::up_convolve) {
       s.height = op.in_size.height, s.width = op.in_size.width, s.taps_y = s.taps_x = 1;
@@ -131,7 +132,13 @@ template <class Step, class Chip> struct matrix_step {
     return reinterpret_cast<uint4 const*>(c.packed_16 + at);
   }
 
+  /// chunk: in units of 16 bits
   static packing order(int tile_outputs, int chunk) {
+    packing p = order_of(tile_outputs, chunk / Step::units);
+    p.step_inputs = 16 / Step::units;
+    return p;
+  }
+  static packing order_of(int tile_outputs, int chunk) {
     int const first = read(0).count, second = op.in[0].count == 2 ? read(1).count : 0, ty = op.window.height,
               tx = op.window.width;
     outputs const to = written();

@@ -36,6 +36,10 @@ struct cuda_f16 : cuda {
 struct cuda_bf16 : cuda {
   static constexpr element activations = element::bf16;
 };
+/// Single precision whose products are rounded to ten bits, as tensor cores take them (tf32).
+struct cuda_tf32 : cuda {
+  static constexpr element activations = element::tf32;
+};
 /// A back end whose tiles are picked for another chip: tuned<cuda_f16, on_cuda::sm90>.
 template <class Backend, class Chip> struct tuned : Backend {
   using chip = Chip;

@@ -10,7 +10,9 @@
 
 namespace oxbow::on_cuda {
 
-template <element Type> using number_type = std::conditional_t<Type == element::f16, __half, __nv_bfloat16>;
+template <element Type>
+using number_type = std::conditional_t<Type == element::f16, __half,
+                                       std::conditional_t<Type == element::bf16, __nv_bfloat16, float>>;
 
 /// Step Number of a program whose activations are stored as Type.
 template <class Program, int Number, element Type> struct step_view {
@@ -18,7 +20,8 @@ template <class Program, int Number, element Type> struct step_view {
   using number = number_type<Type>;
   static constexpr form what = t::whole.steps.items[Number].what;
   static constexpr int first = t::whole.steps.items[Number].first, count = what.count, anchor = what.anchor;
-  static constexpr bool in_16_bits = Type == element::f16 || Type == element::bf16;
+  static constexpr bool for_matrices = Type != element::f32;
+  static constexpr int units = static_cast<int>(sizeof(number)) / 2;  ///< of 16 bits, in an element
 
   static constexpr instruction const& op(int i) { return t::instructions.items[first + i]; }
   static constexpr operand const& tensor(int i) { return t::operands.items[i]; }

@@ -12,7 +12,10 @@
 namespace oxbow::on_cuda {
 
 constexpr number number_of(element e) {
-  return e == element::f16 ? number::f16 : e == element::bf16 ? number::bf16 : number::f32;
+  return e == element::f16    ? number::f16
+         : e == element::bf16 ? number::bf16
+         : e == element::tf32 ? number::tf32
+                              : number::f32;
 }
 
 inline stored stored_of(operand const& o) {

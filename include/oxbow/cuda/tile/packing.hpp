@@ -7,8 +7,9 @@
 namespace oxbow::on_cuda {
 
 /// Weights as the lanes of a warp want them: (tile of outputs, chunk of inputs, tap, step of 16 inputs, pair of
-/// n-tiles, lane, 8). One 16-byte load gives a lane its part of two n-tiles. Column n of n-tile i in a group of 32
-/// outputs is output (n / 2) · 8 + i · 2 + n % 2, so that lane t of a quad ends up with the outputs 8t … 8t + 7.
+/// n-tiles, lane, 8); of tf32, which has half as many in as many bytes, steps of 8 and 4 for a lane. One 16-byte load
+/// gives a lane its part of two n-tiles. Column n of n-tile i in a group of 32 outputs is output
+/// (n / 2) · 8 + i · 2 + n % 2, so that lane t of a quad ends up with the outputs 8t … 8t + 7.
 ///
 /// Inputs are the channels of two sources, each rounded up to whole chunks; outputs those of two tensors, each rounded
 /// up to whole octets, and all of them once for every phase of an up-convolution. What rounding adds is zero.
@@ -19,6 +20,7 @@ struct packing {
   int taps_y = 1, taps_x = 1;               ///< column by column: tap = x · taps_y + y
   std::int64_t out_stride = 0, in_stride = 0;  ///< elements, in the tensor of the layer
   bool flipped = false;                     ///< the window is turned by 180°
+  int step_inputs = 16;                     ///< of a product: 16 of 16 bits, 8 of tf32
 
   static constexpr OXBOW_DEVICE int up(int n, int by) { return (n + by - 1) / by * by; }
   constexpr OXBOW_DEVICE int taps() const { return taps_y * taps_x; }
@@ -38,11 +40,12 @@ struct packing {
       place /= base;
       return d;
     };
-    int const e = digit(8), lane = digit(32), pair = digit(tile_outputs / 16), step = digit(chunk / 16);
+    int const each = step_inputs / 4;  // of a lane, for one n-tile
+    int const e = digit(2 * each), lane = digit(32), pair = digit(tile_outputs / 16), step = digit(chunk / step_inputs);
     int const tap = digit(taps()), q = digit(chunks()), tile = static_cast<int>(place);
-    int const n_tile = 2 * pair + e / 4, g = lane / 4, t = lane % 4;
+    int const n_tile = 2 * pair + e / each, g = lane / 4, t = lane % 4;
     int const out = output(tile * tile_outputs + n_tile / 4 * 32 + g / 2 * 8 + n_tile % 4 * 2 + g % 2);
-    int const in = input(q, step * 16 + e / 2 % 2 * 8 + t * 2 + e % 2);
+    int const in = input(q, step * step_inputs + (each == 4 ? e / 2 % 2 * 8 + t * 2 + e % 2 : e % 2 * 4 + t));
     if (out < 0 || in < 0) return -1;
     int const at = phases > 1 ? (tile * tile_outputs + n_tile / 4 * 32 + g / 2 * 8) / phase_outputs()
                               : tap % taps_y * taps_x + tap / taps_y;

@@ -12,12 +12,12 @@ enum class beyond { never, zeros, mirror };   ///< never: the window stays insid
 /// A 3×3 convolution of stride 1. Its input is one tensor, or the channels of two, one after the other.
 struct conv_shape {
   int height, width;                ///< of the output
-  int first, second;                ///< channels of the two inputs; second may be 0
+  int first, second;                ///< channels of the two inputs, in units of 16 bits; second may be 0
   int outputs;                      ///< channels; where two tensors are written, each is rounded up to 8
   int pad = 0;                      ///< rows and columns around the input that exist for the window alone
   beyond edge = beyond::never;
 
-  static constexpr int chunk = 32;  ///< channels that are in shared memory at a time
+  static constexpr int chunk = 32;  ///< such units that are in shared memory at a time: 64 bytes of a pixel
   constexpr int first_chunks() const { return tune::ceil_div(first, chunk); }
   constexpr int chunks() const { return first_chunks() + tune::ceil_div(second, chunk); }
   constexpr int in_height() const { return height + 2 - 2 * pad; }

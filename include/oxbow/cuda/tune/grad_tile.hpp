@@ -12,7 +12,12 @@ struct grad_tile {
   int blocks_per_sm = 2;
 
   static constexpr int inputs = 32, outputs = 64, threads = 192;   ///< of a block
-  constexpr int stage_bytes() const { return (rows + 2) * 10 * inputs * 2 + rows * 8 * outputs * 2; }
+  /// Bytes between planes of the gradient: lanes that read 32-bit numbers one by one meet in no bank then.
+  static constexpr int gap(int element_bytes) { return element_bytes == 4 ? 64 : 0; }
+  constexpr int stage_bytes(int element_bytes = 2) const {
+    return ((rows + 2) * 10 * inputs + rows * 8 * outputs) * element_bytes +
+           outputs * element_bytes / 16 * gap(element_bytes);
+  }
   constexpr bool operator==(grad_tile const&) const = default;
 };
 
@@ -44,9 +49,10 @@ namespace tune {
 constexpr int grad_tiles(conv_shape const& s) { return s.chunks() * ceil_div(s.outputs, grad_tile::outputs); }
 constexpr int patches(conv_shape const& s, int rows) { return ceil_div(s.height, rows) * ceil_div(s.width, 8); }
 
-/// Splits that fill the chip evenly; patches of the height that wastes least. In cycles of the busiest multiprocessor,
+/// Splits that fill the chip evenly; patches of the height that wastes least. The shape's inputs are counted in
+/// channels, of so many bytes. In cycles of the busiest multiprocessor,
 /// and for the sums of several blocks the time L2 needs to take and give them.
-constexpr grad_choice pick_grad(conv_shape const& s, chip const& c) {
+constexpr grad_choice pick_grad(conv_shape const& s, chip const& c, int element_bytes = 2) {
   grad_choice best{};
   double least = 1e30;
   for (int rows = 4; rows <= 14; rows += 2)
@@ -54,13 +60,15 @@ constexpr grad_choice pick_grad(conv_shape const& s, chip const& c) {
       int const all = patches(s, rows), tiles = grad_tiles(s);
       if (splits > all || tiles * splits > 6 * c.multiprocessors) continue;
       if (rows == 10) continue;  // nvcc 13.0 spills with it, and with no other height
+      if (element_bytes == 4 && rows % 4 != 0) continue;
       int const per_sm = ceil_div(tiles * splits, c.multiprocessors);
-      // six warps with 24 products per pair of rows; 60 cycles for the barrier
-      double const multiply = double(per_sm) * ceil_div(all, splits) * (rows * 72 / c.mma_per_cycle + 60);
+      // six warps with 24 products per pair of rows, or per row of 32-bit numbers; 60 cycles for the barrier
+      double const patch = rows * 36 * element_bytes / c.mma_per_cycle + 60;
+      double const multiply = double(per_sm) * ceil_div(all, splits) * patch;
       double const add = double(splits + 1) * tiles * 73728 * 2 / c.l2 * c.clock;
       double const d = multiply + add + (per_sm == 1 ? 0.1 * multiply : 0);
       grad_tile t{rows, 2};
-      int const fit = (c.shared / 2 - 1024) / t.stage_bytes();  // two blocks per multiprocessor
+      int const fit = (c.shared / 2 - 1024) / t.stage_bytes(element_bytes);  // two blocks per multiprocessor
       if (fit < 2) continue;
       t.stages = fit > 4 ? 4 : fit;
       if (d < least) least = d, best = {t, splits};
@@ -69,7 +77,8 @@ constexpr grad_choice pick_grad(conv_shape const& s, chip const& c) {
 }
 
 /// The same, once per shape and chip.
-template <conv_shape Shape, class Chip> inline constexpr grad_choice picked_grad = pick_grad(Shape, Chip::limits);
+template <conv_shape Shape, class Chip, int ElementBytes>
+inline constexpr grad_choice picked_grad = pick_grad(Shape, Chip::limits, ElementBytes);
 
 inline constexpr window_grad_tile large_window_grad{8, 2, 2, 64, 3}, small_window_grad{4, 1, 2, 64, 3};
 

@@ -10,7 +10,8 @@ namespace oxbow::on_cuda {
 /// once per phase: phase (i, j) of pixel (y, x) is stored at (y · phases_y + i, x · phases_x + j).
 struct window_shape {
   int height, width;             ///< pixels of the product
-  int first, second, outputs;    ///< channels; outputs is a multiple of 8
+  int first, second;             ///< channels of the two inputs, in units of 16 bits
+  int outputs;                   ///< channels, a multiple of 8
   int taps_y = 1, taps_x = 1;
   int stride_y = 1, stride_x = 1, dilation_y = 1, dilation_x = 1, pad_y = 0, pad_x = 0, spread_y = 1, spread_x = 1;
   int phases_y = 1, phases_x = 1;
@@ -24,7 +25,7 @@ struct window_shape {
 struct window_tile {
   int m_tiles, octets;           ///< octets: a multiple of 4
   int warps_m, warps_n;
-  int chunk;                     ///< input channels in shared memory at a time, a multiple of 16
+  int chunk;                     ///< units of input channels in shared memory at a time, a multiple of 16
   int stages;
   int blocks_per_sm = 2;
 

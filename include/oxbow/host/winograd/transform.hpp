@@ -28,48 +28,44 @@ struct tile_groups {
 
 namespace detail {
 
-/// Two rows of Bᵀ d B for one vector of channels. x: the tile's first pixel; pixels are 16 floats apart.
-template <class Arch, int Tile, int Pair>
-[[gnu::always_inline]] inline void input_rows(float const* x, std::ptrdiff_t row, float* first_out, float* second_out,
-                                              std::ptrdiff_t point) {
-  using axis = winograd_axis<Arch, Tile>;
-  constexpr int n = axis::size;
-  vec<Arch> first[n], second[n], made[n];
+/// Two rows of points of one vector of channels of one tile of Side × Side pixels: `rows` makes them of a column of the
+/// tile, `row` then transforms each along itself. x: the tile's first pixel; pixels are 16 floats apart.
+template <class Arch, int Side, int Points, class Rows, class Row>
+[[gnu::always_inline]] inline void transform_two_rows(float const* x, std::ptrdiff_t stride, float* first_out,
+                                                      float* second_out, std::ptrdiff_t point, Rows const& rows,
+                                                      Row const& row) {
+  vec<Arch> first[Side], second[Side], made[Points];
 #pragma GCC unroll 8
-  for (int j = 0; j < n; ++j) {
-    vec<Arch> d[n];
+  for (int j = 0; j < Side; ++j) {
+    vec<Arch> column[Side];
 #pragma GCC unroll 8
-    for (int i = 0; i < n; ++i) d[i] = vec<Arch>::load_unaligned(x + i * row + j * layout::block);
-    axis::template input_rows<Pair>(d, first[j], second[j]);
+    for (int i = 0; i < Side; ++i) column[i] = vec<Arch>::load_unaligned(x + i * stride + j * layout::block);
+    rows(column, first[j], second[j]);
   }
-  axis::input(first, made);
+  row(first, made);
 #pragma GCC unroll 8
-  for (int j = 0; j < n; ++j) made[j].store_unaligned(first_out + j * point);
-  axis::input(second, made);
+  for (int j = 0; j < Points; ++j) made[j].store_unaligned(first_out + j * point);
+  row(second, made);
 #pragma GCC unroll 8
-  for (int j = 0; j < n; ++j) made[j].store_unaligned(second_out + j * point);
+  for (int j = 0; j < Points; ++j) made[j].store_unaligned(second_out + j * point);
 }
 
-/// Two rows of A dy Aᵀ for one vector of channels.
+/// Two rows of Bᵀ d B.
 template <class Arch, int Tile, int Pair>
-[[gnu::always_inline]] inline void output_grad_rows(float const* dy, std::ptrdiff_t row, float* out,
+[[gnu::always_inline]] inline void input_rows(float const* x, std::ptrdiff_t stride, float* first_out,
+                                              float* second_out, std::ptrdiff_t point) {
+  using axis = winograd_axis<Arch, Tile>;
+  transform_two_rows<Arch, axis::size, axis::size>(x, stride, first_out, second_out, point,
+                                                   axis::template input_rows<Pair>, axis::input);
+}
+
+/// Two rows of A dy Aᵀ, one behind the other.
+template <class Arch, int Tile, int Pair>
+[[gnu::always_inline]] inline void output_grad_rows(float const* dy, std::ptrdiff_t stride, float* out,
                                                     std::ptrdiff_t point) {
   using axis = winograd_axis<Arch, Tile>;
-  constexpr int n = axis::size;
-  vec<Arch> first[Tile], second[Tile], made[n];
-#pragma GCC unroll 8
-  for (int j = 0; j < Tile; ++j) {
-    vec<Arch> y[Tile];
-#pragma GCC unroll 8
-    for (int i = 0; i < Tile; ++i) y[i] = vec<Arch>::load_unaligned(dy + i * row + j * layout::block);
-    axis::template output_grad_rows<Pair>(y, first[j], second[j]);
-  }
-  axis::output_grad(first, made);
-#pragma GCC unroll 8
-  for (int j = 0; j < n; ++j) made[j].store_unaligned(out + j * point);
-  axis::output_grad(second, made);
-#pragma GCC unroll 8
-  for (int j = 0; j < n; ++j) made[j].store_unaligned(out + (n + j) * point);
+  transform_two_rows<Arch, Tile, axis::size>(dy, stride, out, out + axis::size * point, point,
+                                             axis::template output_grad_rows<Pair>, axis::output_grad);
 }
 
 }  // namespace detail
