@@ -23,11 +23,12 @@ namespace {
 // The head is fused with the loss in the first, and stands alone in the second.
 using fused = seq<level<stage<5>, seq<max_pool<2>, stage<9>, up_conv<5>>, stage<5>>, conv<3, 1>>;
 using alone = seq<conv<18>, relu, conv<19>>;
-// Heads at half the size, enlarged and cropped for their loss, and at full size, cropped.
+// Heads at half the size, enlarged and cropped for their loss, at full size, cropped, and beside the output's.
 using headed = seq<level<stage<5>, seq<max_pool<2>, stage<9>, branch<"half", conv<3, 1>>, up_conv<5>>,
-                         seq<branch<"full", conv<3, 1>>, stage<5>>>, conv<3, 1>>;
+                         seq<branch<"full", conv<3, 1>>, stage<5>, branch<"last", conv<3, 1>>>>, conv<3, 1>>;
 template <class Loss>
-using supervised = model<headed, tile<24, 28>, supervise<"half", 0.5f>, minimise<Loss>, supervise<"full", 0.25f>>;
+using supervised = model<headed, tile<24, 28>, supervise<"half", 0.5f>, minimise<Loss>, supervise<"full", 0.25f>,
+                         supervise<"last", 2.f>>;
 }  // namespace
 
 TEST_CASE_TEMPLATE("gradients of networks agree with the oracle", Loss, smooth_cross_entropy<>, focal<>, focal<1.5f>,
@@ -50,7 +51,7 @@ TEST_CASE("what supervises is no part of names and shapes, and branches are none
   static_assert(bare::inference::peak_bytes == taught::inference::peak_bytes);
   static_assert(bare::inference::steps.steps.size() == taught::inference::steps.steps.size());
   static_assert(bare::multiply_adds == taught::multiply_adds);
-  static_assert(bare::parameter_count + (9 * 3 + 3) + (10 * 3 + 3) == taught::parameter_count);
+  static_assert(bare::parameter_count + (9 * 3 + 3) + (10 * 3 + 3) + (5 * 3 + 3) == taught::parameter_count);
 }
 
 TEST_CASE("the loss is no part of a network's names and shapes, and cross-entropy is what is minimised otherwise") {

@@ -68,7 +68,7 @@ using mirrored_skip = level<conv<2>, seq<max_pool<2>, conv<2, 3, pad::mirror>, u
 using half_a_head = seq<conv<4>, relu, branch<"half", conv<2, 1>>, upsample<2>>;
 using heads = graph<node<"top", seq<conv<4>, relu>, "input">, node<"low", seq<max_pool<2>, half_a_head>, "top">,
                     node<"full", conv<2, 1>, "low">, node<"dead", conv<3>, "low">,
-                    node<"out", seq<conv<3>, relu, conv<2, 1>>, "low">>;
+                    node<"out", seq<conv<3>, relu, branch<"last", conv<2, 1>>, conv<2, 1>>, "low">>;
 using identity_residual = seq<conv<4, 3, pad::zero>, residual<seq<conv<4>, relu, conv<4>>>, dropout<0.5f>, conv<2, 1>>;
 using nested_levels =
     level<conv<2>, level<conv<3>, seq<max_pool<2>, conv<2, 3, pad::zero>, up_conv<3>>, conv<3>>, conv<2>>;

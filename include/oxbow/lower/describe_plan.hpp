@@ -118,7 +118,8 @@ class step_text {
         break;
     }
     if (!backward || is_view(o.kind) || is_loss(o.kind) || o.kind == op_kind::add) return word;
-    return word + (o.kind > op_kind::loss || o.kind == op_kind::drop ? " dx" : " again");
+    if (o.kind > op_kind::loss || o.kind == op_kind::drop) return word + " dx";
+    return where.empty() ? word : word + " again";  // no layer's: it enlarges what is supervised
   }
   static int shared(path const& a, path const& b) {
     int n = 0;

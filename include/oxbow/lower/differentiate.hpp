@@ -87,10 +87,9 @@ struct differentiator {
 
   constexpr int as_large_as_output(int v) {
     enlargement const e = enlargement_of(net, v);
-    int const layer = net.producer(v).layer;
     extent size = at(v).size;
     auto const next = [&](op o) {
-      o.in[0] = v, o.layer = layer;
+      o.in[0] = v;
       wanted.resize(net.values.size(), false);
       wanted.push(wanted[v]);
       v = net.emit(o, size, at(v).channels);

@@ -56,7 +56,7 @@ struct fuser {
   fusions on;
   list<int, limits::values> readers{};
   list<int, limits::values> ready{};        ///< the step after which a value can be read; none: before the first
-  struct contents { int ops = 0, functions = 0, poolings = 0, resizings = 0; };
+  struct contents { int ops = 0, functions = 0, poolings = 0, resizings = 0, losses = 0; };
   list<contents, limits::ops> has{};
 
   constexpr fuser(flat_graph const& net, fusions f) : g{net}, on{f} {
@@ -121,7 +121,10 @@ struct fuser {
                  ? s
                  : none;
     if (o.kind == op_kind::loss)
-      return on.heads && (on.narrow_heads == 0 || g.net.values[o.in[0]].channels <= head_channels) ? s : none;
+      return on.heads && c.losses == 0 &&  // a kernel knows one
+                     (on.narrow_heads == 0 || g.net.values[o.in[0]].channels <= head_channels)
+                 ? s
+                 : none;
     return none;
   }
   /// How many tensors a read of v touches, seen through views; more than two if one of them is written by the caller.
@@ -163,6 +166,7 @@ struct fuser {
         ++c.ops;
         c.functions += o.kind == op_kind::activate || o.kind == op_kind::activate_grad;
         c.poolings += is_pooling(o.kind);
+        c.losses += o.kind == op_kind::loss;
         c.resizings += is_pooling_grad(o.kind);
         for (int v : o.in)
           if (v != none && s != i && ready[v] == s && is_part(v, s)) g.step_of[g.net.values[v].producer] = s, ++c.ops;
