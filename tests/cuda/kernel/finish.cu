@@ -116,11 +116,13 @@ TEST_CASE("a sum with a tensor that is smaller, and lies somewhere within") {
 
 TEST_CASE("steps run in the order in which they stand") {
   example<24, __half> e;
-  device_array<float> const factor(std::vector<float>{-2.f});
-  e.check([](double s, int, ops::pixel) { return -2 * s > 0 ? -2 * s : 0; }, 2, 0, on_cuda::scale_by{factor.data},
+  doubles kept = random_16<__half>(e.out, 24, 5);
+  device_tensor<__half> d_kept(kept, 2);
+  on_cuda::add_tensor<__half> const add{d_kept.source()};
+  e.check([&](double s, int c, ops::pixel p) { return s + kept(c, p) > 0 ? s + kept(c, p) : 0; }, 1, few_roundings, add,
           on_cuda::apply<relu>{});
-  e.check([](double s, int, ops::pixel) { return s > 0 ? -2 * s : 0; }, 2, 0, on_cuda::apply<relu>{},
-          on_cuda::scale_by{factor.data});
+  e.check([&](double s, int c, ops::pixel p) { return (s > 0 ? s : 0) + kept(c, p); }, 1, few_roundings,
+          on_cuda::apply<relu>{}, add);
 }
 
 TEST_CASE_TEMPLATE("pooling beside the full size: what is stored is pooled, the first maximum counts", T, __half,

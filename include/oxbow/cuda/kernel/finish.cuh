@@ -150,19 +150,6 @@ struct drop {
   }
 };
 
-/// · a factor that lies on the device, for example the scale of a loss.
-struct scale_by {
-  float const* factor;
-  struct channels {
-    float f;
-    __device__ void operator()(octet& v, spot) const {
-#pragma unroll
-      for (int i = 0; i < 8; ++i) v[i] *= f;
-    }
-  };
-  __device__ channels at(int) const { return {*factor}; }
-};
-
 /// Steps, one after the other.
 template <finishing_step... Steps> struct chain {
   struct channels {
