@@ -190,3 +190,17 @@ TEST_CASE("weights that are made for each run give the bits of weights that are 
   CHECK(a.data == b.data);
   CHECK(makes.bytes() < keeps.bytes());
 }
+
+TEST_CASE("a blank network has parameters of zero, and is any other once it has that one's") {
+  using model_type = model<seq<layer<17>, layer<32>, conv<3, 1>>, tile<30, 26>>;
+  network<model_type, host> drawn{{}, seed{3}}, empty{{}, blank{}};
+  for (float const x : std::as_const(empty).parameters()) REQUIRE(x == 0);
+  example<model_type> e;
+  image<float> a{model_type::output, 3}, b{model_type::output, 3, 7.f};
+  empty.infer(std::as_const(e.tile).view(), b.view());
+  for (float const x : b.data) REQUIRE(x == 0);
+  std::ranges::copy(std::as_const(drawn).parameters(), empty.parameters().begin());
+  drawn.infer(std::as_const(e.tile).view(), a.view());
+  empty.infer(std::as_const(e.tile).view(), b.view());
+  CHECK(a.data == b.data);
+}
