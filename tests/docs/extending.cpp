@@ -118,7 +118,7 @@ template <class Program> double least_seconds(double products_per_second, double
 
 // [kernels]
 /// The kernels that a program asks for: one per form, however many steps have it.
-template <class Program> std::vector<form> kernels() {
+template <class Program> std::vector<form> forms_in() {
   std::vector<form> all;
   for (plan_step const& s : Program::steps.steps)
     if (std::find(all.begin(), all.end(), s.what) == all.end()) all.push_back(s.what);
@@ -151,7 +151,7 @@ TEST_CASE("a function of one's own is fused into the convolution before it") {
     CHECK((anchor == op_kind::convolve || anchor == op_kind::up_convolve));
   }
   CHECK(p.steps.size() == 6);
-  CHECK(kernels<small::inference>().size() < static_cast<std::size_t>(p.steps.size()));
+  CHECK(forms_in<small::inference>().size() < static_cast<std::size_t>(p.steps.size()));
 }
 
 TEST_CASE("a machine without end needs no time, and half a machine twice the time") {

@@ -1,5 +1,6 @@
 // The gradient of weights: how one tensor correlates with another, tap by tap.
 #pragma once
+#include <algorithm>
 #include <cstring>
 
 #include <oxbow/host/convolve.hpp>
@@ -67,19 +68,66 @@ void correlate_columns(float const* const (&a)[Vectors], int a_pixel, std::ptrdi
       correlate_columns<Arch, Vectors, Inputs / 2>(a, a_pixel, a_row, b, b_pixel, b_row, rows, width, dw, columns);
 }
 
+/// The same for any Sums places of b: tap and channel of each are in `from`, floats from b's first, and where its sums
+/// go in `to`, floats from dw. A few channels have more taps than a block has channels, and each of them alone would
+/// wait for the sum before.
+template <class Arch, int Sums, int Vectors>
+[[gnu::noinline]] void correlate_places(float const* const (&a)[Vectors], int a_pixel, std::ptrdiff_t a_row,
+                                        float const* b, int b_pixel, std::ptrdiff_t b_row, int rows, int width,
+                                        std::ptrdiff_t const* from, std::ptrdiff_t const* to, float* dw) {
+  using v = vec<Arch>;
+  constexpr int lanes = width_of<Arch>;
+  v sum[Sums][Vectors];
+#pragma GCC unroll 9
+  for (int i = 0; i < Sums; ++i)
+#pragma GCC unroll 2
+    for (int n = 0; n < Vectors; ++n) sum[i][n] = v::load_unaligned(dw + to[i] + n * lanes);
+  for (int r = 0; r < rows; ++r)
+    for (int x = 0; x < width; ++x) {
+      float const* const at_b = b + r * b_row + std::ptrdiff_t{x} * b_pixel;
+      v left[Vectors];
+#pragma GCC unroll 2
+      for (int n = 0; n < Vectors; ++n) left[n] = v::load_unaligned(a[n] + r * a_row + std::ptrdiff_t{x} * a_pixel);
+#pragma GCC unroll 9
+      for (int i = 0; i < Sums; ++i) {
+        v const right = v::broadcast(at_b[from[i]]);
+#pragma GCC unroll 2
+        for (int n = 0; n < Vectors; ++n) sum[i][n] = multiply_add(left[n], right, sum[i][n]);
+      }
+    }
+#pragma GCC unroll 9
+  for (int i = 0; i < Sums; ++i)
+#pragma GCC unroll 2
+    for (int n = 0; n < Vectors; ++n) sum[i][n].store_unaligned(dw + to[i] + n * lanes);
+}
+template <class Arch, int Vectors, int Sums = width_of<Arch> >= 16 ? 9 : 4>
+void correlate_all_places(float const* const (&a)[Vectors], int a_pixel, std::ptrdiff_t a_row, float const* b,
+                          int b_pixel, std::ptrdiff_t b_row, int rows, int width, std::ptrdiff_t const* from,
+                          std::ptrdiff_t const* to, int places, float* dw) {
+  for (; places >= Sums; places -= Sums, from += Sums, to += Sums)
+    correlate_places<Arch, Sums, Vectors>(a, a_pixel, a_row, b, b_pixel, b_row, rows, width, from, to, dw);
+  if constexpr (Sums > 1)
+    if (places > 0)
+      correlate_all_places<Arch, Vectors, Sums / 2>(a, a_pixel, a_row, b, b_pixel, b_row, rows, width, from, to, places,
+                                                    dw);
+}
+
 }  // namespace detail
 
-/// A panel of rows × 64 columns is one piece of work; few pieces over large images are cut into
-/// chunks of image rows as well, whose sums are added in order. How many depends on the shape alone, so
-/// that the bits do not depend on the threads.
+/// Up to 128 rows × 64 columns are one piece of work, so that what is gathered of b serves many rows. Few pieces over
+/// large images are cut into chunks of image rows as well, whose sums are added in order. How many depends on the shape
+/// alone, so that the bits do not depend on the threads.
 template <class Arch> class correlator {
  public:
   static constexpr int panel = packed_weights<Arch>::panel, side = 64;
 
   explicit correlator(correlation const& c)
-      : c_{c}, panels_{packed_weights<Arch>::panels(c.rows)}, groups_{(c.columns + side - 1) / side} {
+      : c_{c},
+        panels_{std::min(packed_weights<Arch>::panels(c.rows), rows_wanted / panel)},
+        bands_{(c.rows + panels_ * panel - 1) / (panels_ * panel)},
+        groups_{(c.columns + side - 1) / side} {
     int const image_rows = c.a_size.depth * c.a_size.height;
-    chunks_ = (pieces_wanted + panels_ * groups_ - 1) / (panels_ * groups_);
+    chunks_ = (pieces_wanted + bands_ * groups_ - 1) / (bands_ * groups_);
     if (chunks_ > image_rows) chunks_ = image_rows;
     strip_ = {1, 1, c.a_size.width < strip_width ? c.a_size.width : strip_width};
     while (strip_.height < c.a_size.height && (strip_.height + 1) * strip_.width <= strip_pixels) ++strip_.height;
@@ -87,22 +135,22 @@ template <class Arch> class correlator {
 
   /// Floats of memory shared by all threads, and of each thread.
   std::int64_t shared_floats() const {
-    return chunks_ == 1 ? 0 : std::int64_t{panels_} * groups_ * chunks_ * piece_floats();
+    return chunks_ == 1 ? 0 : std::int64_t{bands_} * groups_ * chunks_ * piece_floats();
   }
   std::int64_t thread_floats() const {
-    return piece_floats() + patch::floats(strip_, panel) + patch::floats(b_size(strip_), side);
+    return piece_floats() + patch::floats(strip_, panels_ * panel) + patch::floats(b_size(strip_), side);
   }
 
   /// gradient: (row, column, tap). Adds to it if `accumulate`.
   template <class Scratch> void run(thread_pool& pool, std::byte const* arena, float* shared, Scratch const& scratch,
                                     float* gradient, bool accumulate) const {
-    std::int64_t const pieces = std::int64_t{panels_} * groups_;
+    std::int64_t const pieces = std::int64_t{bands_} * groups_;
     pool.run(pieces * chunks_, [&](int thread, std::int64_t i) {
       float* const memory = scratch(thread);
       float* const dw = chunks_ == 1 ? memory : shared + i * piece_floats();
-      int const panel_index = static_cast<int>(i / chunks_ / groups_), block = static_cast<int>(i / chunks_ % groups_);
-      chunk(panel_index, block, static_cast<int>(i % chunks_), arena, dw, memory + piece_floats());
-      if (chunks_ == 1) finish(panel_index, block, dw, gradient, accumulate);
+      int const band = static_cast<int>(i / chunks_ / groups_), block = static_cast<int>(i / chunks_ % groups_);
+      chunk(band, block, static_cast<int>(i % chunks_), arena, dw, memory + piece_floats());
+      if (chunks_ == 1) finish(band, block, dw, gradient, accumulate);
     });
     if (chunks_ == 1) return;
     pool.run(pieces, [&](int, std::int64_t i) {
@@ -112,9 +160,11 @@ template <class Arch> class correlator {
   }
 
  private:
-  static constexpr int pieces_wanted = 16, strip_width = 128, strip_pixels = 256;
+  static constexpr int pieces_wanted = 16, rows_wanted = 128, strip_width = 128, strip_pixels = 256;
+  static constexpr int fewest = 4;  ///< columns; with less, taps are summed side by side
 
-  std::int64_t piece_floats() const { return c_.window.volume() * side * panel; }
+  std::int64_t panel_floats() const { return c_.window.volume() * side * panel; }
+  std::int64_t piece_floats() const { return panels_ * panel_floats(); }
   extent b_size(extent a) const {
     extent b;
     for (int axis = 0; axis < 3; ++axis)
@@ -122,7 +172,7 @@ template <class Arch> class correlator {
     return b;
   }
 
-  void chunk(int panel_index, int block, int chunk_index, std::byte const* arena, float* dw, float* memory) const {
+  void chunk(int band, int block, int chunk_index, std::byte const* arena, float* dw, float* memory) const {
     std::memset(dw, 0, sizeof(float) * static_cast<std::size_t>(piece_floats()));
     int const rows = c_.a_size.depth * c_.a_size.height;
     int const begin = static_cast<int>(std::int64_t{rows} * chunk_index / chunks_),
@@ -134,14 +184,14 @@ template <class Arch> class correlator {
       if (c_.a_size.height - y < height) height = c_.a_size.height - y;
       for (int x = 0; x < c_.a_size.width; x += strip_.width) {
         int const width = c_.a_size.width - x < strip_.width ? c_.a_size.width - x : strip_.width;
-        strip({{z, y, x}, {1, height, width}}, panel_index * panel, block * side, arena, dw, memory);
+        strip({{z, y, x}, {1, height, width}}, band * panels_ * panel, block * side, arena, dw, memory);
       }
       row += height;
     }
   }
 
   void strip(box where, int first_row, int first_column, std::byte const* arena, float* dw, float* memory) const {
-    int const rows = c_.rows - first_row < panel ? c_.rows - first_row : panel;
+    int const rows = std::min(c_.rows - first_row, panels_ * panel);
     int const columns = c_.columns - first_column < side ? c_.columns - first_column : side;
     patch const a = patch::over(memory, where, rows);
     box there{{0, 0, 0}, b_size(where.size)};
@@ -152,40 +202,56 @@ template <class Arch> class correlator {
     tap_offsets const taps{b, c_.window, c_.dilation};
     std::ptrdiff_t const a_row = std::ptrdiff_t{where.size.width} * a.lanes,
                          b_row = std::ptrdiff_t{there.size.width} * b.lanes * c_.stride.height;
-    for (int t = 0; t < taps.count; ++t)
-      for (int block = 0; block < b.blocks(); ++block) {
-        float* const to = dw + (t * side + block * layout::block) * panel;
-        float const* const from = b.data + block * b.block_stride + taps.floats[static_cast<std::size_t>(t)];
-        if (rows <= width_of<Arch>) {
-          float const* const one[1] = {a.data};
-          detail::correlate_columns<Arch, 1>(one, a.lanes, a_row, from, b.lanes * c_.stride.width, b_row,
-                                             where.size.height, where.size.width, to, b.channels_in(block));
-        } else {
-          int const second = width_of<Arch>;
-          float const* const two[2] = {a.data,
-                                       a.data + second / layout::block * a.block_stride + second % layout::block};
-          detail::correlate_columns<Arch, 2>(two, a.lanes, a_row, from, b.lanes * c_.stride.width, b_row,
-                                             where.size.height, where.size.width, to, b.channels_in(block));
-        }
+    int const b_pixel = b.lanes * c_.stride.width;
+    auto const at_row = [&](int r) { return a.data + r / layout::block * a.block_stride + r % layout::block; };
+    /// f(pointers to one or two vectors of rows, their sums), panel by panel.
+    auto const for_each_panel = [&](auto const& f) {
+      for (int r = 0; r < rows; r += panel) {
+        float* const to = dw + r / panel * panel_floats();
+        float const* const both[2] = {at_row(r), at_row(r + width_of<Arch>)};
+        float const* const one[1] = {both[0]};
+        if (rows - r <= width_of<Arch>) f(one, to);
+        else f(both, to);
       }
+    };
+    if (columns < fewest) {
+      std::vector<std::ptrdiff_t> from, to;
+      for (int t = 0; t < taps.count; ++t)
+        for (int c = 0; c < columns; ++c)
+          from.push_back(taps.floats[static_cast<std::size_t>(t)] + c), to.push_back((t * side + c) * panel);
+      return for_each_panel([&]<int Vectors>(float const* const(&some)[Vectors], float* sums) {
+        detail::correlate_all_places<Arch, Vectors>(some, a.lanes, a_row, b.data, b_pixel, b_row, where.size.height,
+                                                    where.size.width, from.data(), to.data(),
+                                                    static_cast<int>(from.size()), sums);
+      });
+    }
+    for (int t = 0; t < taps.count; ++t)
+      for (int block = 0; block < b.blocks(); ++block)
+        for_each_panel([&]<int Vectors>(float const* const(&some)[Vectors], float* sums) {
+          detail::correlate_columns<Arch, Vectors>(
+              some, a.lanes, a_row, b.data + block * b.block_stride + taps.floats[static_cast<std::size_t>(t)], b_pixel,
+              b_row, where.size.height, where.size.width, sums + (t * side + block * layout::block) * panel,
+              b.channels_in(block));
+        });
   }
 
-  void finish(int panel_index, int block, float const* sums, float* gradient, bool accumulate) const {
-    int const taps = static_cast<int>(c_.window.volume()), first_row = panel_index * panel,
+  void finish(int band, int block, float const* sums, float* gradient, bool accumulate) const {
+    int const taps = static_cast<int>(c_.window.volume()), first_row = band * panels_ * panel,
               first_column = block * side;
-    for (int k = 0; k < panel && first_row + k < c_.rows; ++k)
+    for (int k = 0; k < panels_ * panel && first_row + k < c_.rows; ++k)
       for (int c = 0; c < side && first_column + c < c_.columns; ++c) {
         float* const to = gradient + (std::int64_t{first_row + k} * c_.columns + first_column + c) * taps;
         for (int t = 0; t < taps; ++t) {
           float sum = 0;
-          for (int i = 0; i < chunks_; ++i) sum += sums[i * piece_floats() + (t * side + c) * panel + k];
+          float const* const of_chunk = sums + k / panel * panel_floats() + (t * side + c) * panel + k % panel;
+          for (int i = 0; i < chunks_; ++i) sum += of_chunk[i * piece_floats()];
           to[t] = accumulate ? to[t] + sum : sum;
         }
       }
   }
 
   correlation c_;
-  int panels_, groups_, chunks_ = 1;
+  int panels_, bands_, groups_, chunks_ = 1;  ///< panels of each band of rows; bands, groups of columns, image parts
   extent strip_{};
 };
 

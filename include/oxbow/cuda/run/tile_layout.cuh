@@ -2,6 +2,7 @@
 #pragma once
 #include <algorithm>
 #include <span>
+#include <stdexcept>
 #include <string>
 
 #include <oxbow/cuda/run/tile_step.cuh>
