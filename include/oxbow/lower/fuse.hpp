@@ -195,9 +195,9 @@ struct fuser {
       if (loss.kind != op_kind::loss || anchor(s).kind != op_kind::convolve ||
           g.net.values[loss.in[0]].producer == g.anchor[s] || has[s].poolings > 0)
         continue;
-      int const data = reader(op_kind::convolve_grad, loss.out[0]), dmap = g.net.ops[data].out[0];
+      int const data = reader(op_kind::convolve_grad, loss.out[0]);  // none where the head reads the image
       for (int moved : {reader(op_kind::convolve_grad_weight, loss.out[0]), reader(op_kind::bias_grad, loss.out[0]),
-                        data, reader(op_kind::activate_grad, dmap)})
+                        data, data == none ? none : reader(op_kind::activate_grad, g.net.ops[data].out[0])})
         if (moved != none) g.step_of[moved] = s;
     }
     renumber();
