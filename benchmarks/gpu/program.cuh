@@ -38,7 +38,7 @@ template <class F> void time_runs(int count, char** words, F&& f) {
 /// Bytes between memory and kernels if every step reads what it sees of each tensor once, and writes each once. Weights
 /// are not in it.
 template <class Program> std::int64_t fewest_bytes() {
-  using t = on_cuda::program_tables<Program>;
+  using t = oxbow::program_tables<Program>;
   auto const bytes_of_box = [](operand const& o, std::int64_t pixels) {
     return pixels * (o.octets ? layout_of_octets::padded(o.count) : o.count) * bits_of(o.type) / 8;
   };

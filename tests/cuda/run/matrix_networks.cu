@@ -3,6 +3,7 @@
 #include <oxbow/predict/predict.hpp>
 
 #include "matrices.cuh"
+#include "replay.cuh"
 using namespace oxbow;
 using namespace oxbow::testing;
 
@@ -22,20 +23,7 @@ TEST_CASE("a U-Net whose maps are whole numbers predicts them exactly") {
   whole_numbers_agree<shallow, cuda_bf16>({.inference = 6, .training = 17});
 }
 
-TEST_CASE("a replayed graph does what its steps do, one by one") {
-  network<shallow, cuda_bf16> graph{cuda_bf16{}, seed{3}}, steps{cuda_bf16{{.each_step = true}}, seed{3}};
-  example<shallow> const e;
-  image<float> a{shallow::output, 2}, b{shallow::output, 2};
-  for (int again = 0; again < 3; ++again) {
-    graph.infer(e.tile.view(), a.view()), steps.infer(e.tile.view(), b.view());
-    CHECK(a.data == b.data);
-    random_key const key{5, static_cast<std::uint32_t>(again), 1};
-    double const one = graph.loss_and_gradients(e.tile.view(), e.labels.view(), e.weights.view(), key, again == 2);
-    CHECK(one == steps.loss_and_gradients(e.tile.view(), e.labels.view(), e.weights.view(), key, again == 2));
-    auto const g = graph.gradients(), h = steps.gradients();
-    CHECK(std::vector<float>(g.begin(), g.end()) == std::vector<float>(h.begin(), h.end()));
-  }
-}
+TEST_CASE("a replayed graph does what its steps do, one by one") { graph_equals_steps<shallow, cuda_bf16>(); }
 
 TEST_CASE("a tiled prediction has the bits of the whole image's, where blocks share no tile") {
   network<shallow, cuda_bf16> tiled{cuda_bf16{}, seed{3}};

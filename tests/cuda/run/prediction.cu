@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "agreement.cuh"
+#include "replay.cuh"
 using namespace oxbow;
 using namespace oxbow::testing;
 
@@ -41,22 +42,7 @@ TEST_CASE("a tiled prediction has the bits of the whole image's") {
   CHECK_FALSE(std::equal(other.data.begin(), other.data.end(), a.data.begin()));
 }
 
-TEST_CASE("a replayed graph does what its steps do, one by one") {
-  network<small, oxbow::cuda> graph{oxbow::cuda{}, seed{3}};
-  network<small, oxbow::cuda> steps{oxbow::cuda{.each_step = true}, seed{3}};
-  example<small> const e;
-  image<float> a{small::output, 3}, b{small::output, 3};
-  for (int again = 0; again < 3; ++again) {
-    graph.infer(e.tile.view(), a.view()), steps.infer(e.tile.view(), b.view());
-    CHECK(a.data == b.data);
-    random_key const key{5, static_cast<std::uint32_t>(again), 1};
-    double const one = graph.loss_and_gradients(e.tile.view(), e.labels.view(), e.weights.view(), key, again == 2);
-    double const two = steps.loss_and_gradients(e.tile.view(), e.labels.view(), e.weights.view(), key, again == 2);
-    CHECK(one == two);
-    auto const g = graph.gradients(), h = steps.gradients();
-    CHECK(std::vector<float>(g.begin(), g.end()) == std::vector<float>(h.begin(), h.end()));
-  }
-}
+TEST_CASE("a replayed graph does what its steps do, one by one") { graph_equals_steps<small, oxbow::cuda>(); }
 
 TEST_CASE_TEMPLATE("16 bits are near the oracle, and take half the memory", Backend, cuda_f16, cuda_bf16) {
   network<large, Backend> net{Backend{}, seed{3}};

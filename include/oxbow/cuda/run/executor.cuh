@@ -189,7 +189,7 @@ template <class Program, element Type, class Chip> class executor {
     carver c;
     std::int64_t const arena = c.take(Program::peak_bytes), packed = c.take(packed_floats_ * 4);
     std::int64_t const sums = c.take(sums_ * 8), partial = c.take(partial_ * 4);
-    std::int64_t const packed_16 = c.take(needs_.packed_bytes), left = c.take(needs_.left_floats * 4);
+    std::int64_t const fragments = c.take(needs_.packed_bytes), left = c.take(needs_.left_floats * 4);
     std::int64_t const shared = c.take(needs_.shared_floats * 4), arrived = c.take(needs_.counters * 4);
     std::int64_t const loss = c.take(sizeof(double));
     carver table;
@@ -216,7 +216,7 @@ template <class Program, element Type, class Chip> class executor {
     context_.operands = reinterpret_cast<stored const*>(p + tables_at + operands);
     device_uses_ = reinterpret_cast<weight_layout const*>(p + tables_at + uses);
     context_.run = reinterpret_cast<run_scalars const*>(p + run);
-    context_.packed_16 = p + packed_16, context_.left = reinterpret_cast<float*>(p + left);
+    context_.fragments = p + fragments, context_.left = reinterpret_cast<float*>(p + left);
     context_.shared_tiles = reinterpret_cast<float*>(p + shared);
     context_.arrived = reinterpret_cast<unsigned*>(p + arrived), context_.loss = reinterpret_cast<double*>(p + loss);
     device_packs_ = reinterpret_cast<pack_job const*>(p + tables_at + packs);
@@ -274,7 +274,7 @@ template <class Program, element Type, class Chip> class executor {
                        pack_blocks_, s, what);
     if constexpr (Type != element::f32)
       launch<pack_weights<number>>(
-          {device_packs_, static_cast<int>(needs_.packs.size()), context_.parameters, context_.packed_16},
+          {device_packs_, static_cast<int>(needs_.packs.size()), context_.parameters, context_.fragments},
           needs_.pack_blocks, s, what);
   }
   void steps(bool wait_for_each) {

@@ -125,11 +125,11 @@ template <class Step, class Chip> struct matrix_step {
   }
   static auto finished_sink(run_context const& c, std::int64_t bias) {
     auto s = sink(c);
-    set_bias(s, reinterpret_cast<float const*>(c.packed_16 + bias));
+    set_bias(s, reinterpret_cast<float const*>(c.fragments + bias));
     return s;
   }
   static uint4 const* weights_at(run_context const& c, std::int64_t at) {
-    return reinterpret_cast<uint4 const*>(c.packed_16 + at);
+    return reinterpret_cast<uint4 const*>(c.fragments + at);
   }
 
   /// chunk: in units of 16 bits
@@ -211,7 +211,7 @@ template <class Step, class Chip> struct matrix_step {
                   .from = needs.parameters[h.parameter].offset};
     std::int64_t const hw = needs.pack(rows);
     static constexpr auto layers = [](run_context const& c, std::int64_t b, std::int64_t hw, std::int64_t hb) {
-      auto const at = [&](std::int64_t bytes) { return reinterpret_cast<float const*>(c.packed_16 + bytes); };
+      auto const at = [&](std::int64_t bytes) { return reinterpret_cast<float const*>(c.fragments + bytes); };
       return head_layers{at(b), at(hw), at(hb)};
     };
     if constexpr (!learns) {

@@ -18,7 +18,7 @@ struct run_context {
   float* parameters = nullptr;
   float* gradients = nullptr;
   float* packed = nullptr;            ///< weights of the plain path
-  std::byte* packed_16 = nullptr;     ///< of the tensor cores
+  std::byte* fragments = nullptr;     ///< weights packed for tensor cores
   double* sums = nullptr;             ///< of one step at a time
   float* partial = nullptr;           ///< the same, for the gradients of weights
   float* shared_tiles = nullptr;      ///< the same, for tiles that several blocks share

@@ -6,7 +6,7 @@
 #include <cuda_fp16.h>
 
 #include <oxbow/cuda/kernel/sinks.cuh>
-#include <oxbow/cuda/run/program_tables.hpp>
+#include <oxbow/lower/program_tables.hpp>
 
 namespace oxbow::on_cuda {
 
@@ -40,7 +40,7 @@ template <class Program, int Number, element Type> struct step_view {
     return count;
   }
 
-  /// Is it in 16 bits, in octets, a single slice?
+  /// Is it stored as Type, in octets, a single slice?
   static constexpr bool is_octets(operand const& o) {
     return o.type == Type && o.octets && o.first_channel % 8 == 0 && o.size.depth == 1;
   }

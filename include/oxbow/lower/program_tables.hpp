@@ -1,10 +1,10 @@
-// The tables of a program that are needed at run time, cut to their size.
+// The tables of a program that are needed at run time, cut to their size: only these reach the binary, and not the plan
+// with its room for more.
 #pragma once
 #include <oxbow/lower/program.hpp>
 
-namespace oxbow::on_cuda {
+namespace oxbow {
 
-/// Only these reach the binary, and not the plan with its room for more.
 template <class Program> struct program_tables {
   static constexpr auto const& whole = Program::steps;
 
@@ -21,4 +21,4 @@ template <class Program> struct program_tables {
   static constexpr auto parameters = cut<parameter, parameter_count>(Program::graph.parameters);
 };
 
-}  // namespace oxbow::on_cuda
+}  // namespace oxbow
