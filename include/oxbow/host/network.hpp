@@ -20,7 +20,7 @@ namespace oxbow {
 struct host {
   int threads = 0;  ///< 0 is one for each core
   /// Transformed weights stay in memory for the next prediction; else each layer's are made when it runs, which for
-  /// unet_2015 at 572 takes 334 MB less and 4 to 15 % longer; docs/cpu-performance.md.
+  /// unet_2015 at 572 takes 334 MB less and 5 to 17 % longer; docs/cpu-performance.md.
   bool keep_weights = true;
 };
 

@@ -22,7 +22,8 @@ template <class Loss> struct minimise {};                     ///< what training
 /// It has the output's channels. A coarser one is enlarged, so that each of its pixels answers for all labels under it.
 template <name Name, real Weight = 1.f> struct supervise {};
 /// The largest tile of Winograd's fast convolutions on a CPU: 0 (none), 2, 4 or 6. Larger ones multiply less and lose
-/// more to rounding: about 1, 2 and 10 times what a sum in single precision loses. No other back end looks at it.
+/// more to rounding: 1.1, 1.3 and 1.7 times what the direct sum loses (docs/cpu-performance.md). No other back end
+/// looks at it.
 template <int Tile> struct fast_convolution {};
 
 namespace detail {
