@@ -21,7 +21,7 @@
 #include <oxbow/augment/grey.hpp>
 #include <oxbow/augment/pipeline.hpp>
 #include <oxbow/augment/rigid.hpp>
-#include <oxbow/cuda/kernel/gather_sample.cuh>
+#include <oxbow/cuda/kernel/for_each_index.cuh>
 #include <oxbow/metrics/pixel.hpp>
 #include <oxbow/predict/predict.hpp>
 #include <oxbow/train/loop.hpp>

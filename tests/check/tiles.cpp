@@ -75,6 +75,13 @@ TEST_CASE("windows, strides and factors that are no powers of two") {
                                                                                                     {1, 36, 36});
   check<seq<conv<2, 3, pad::mirror, 2>, conv<2, 2, pad::valid, 2>>>(1, 60, {1, 16, 16});
 }
+TEST_CASE("steps of which none is a multiple of the other") {
+  using two_and_three = seq<max_pool<2>, upsample<2>, max_pool<3>, upsample<3>, conv<2, 1>>;
+  check<two_and_three>(1, 80, {1, 60, 60});
+  auto const t = walk<two_and_three>({1, 60, 60}, 1);
+  CHECK(sampling_along(t->net, 2).alignment == 6);
+  CHECK(nearest_legal(t->net, 2, 61, +1) == 66);
+}
 TEST_CASE("dilated convolutions") {
   check<seq<conv<2, 3, pad::valid, 1, 4>, conv<2, 3, pad::zero, 1, 8>, max_pool<5>>>(1, 80, {1, 33, 33});
 }

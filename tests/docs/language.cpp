@@ -146,6 +146,7 @@ namespace facts {
 using em = model<unet_2015, tile<572, 572>>;
 static_assert(em::tile == extent{1, 572, 572} && em::output == extent{1, 388, 388});
 static_assert(em::halo == extent{0, 92, 92});                  // (tile − output) / 2
+static_assert(em::keeps_scale);                                // so predict() and train() take it
 static_assert(em::alignment == 16);                            // four poolings
 static_assert(em::is_legal(572) && !em::is_legal(570));
 static_assert(em::next_tile(573) == 588 && em::output_of(588) == 404);

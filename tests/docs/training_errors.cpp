@@ -6,7 +6,7 @@
 #include <oxbow/augment/grey.hpp>
 #include <oxbow/io/checkpoint.hpp>
 #include <oxbow/metrics/pixel.hpp>
-#include <oxbow/predict/predict.hpp>
+#include <oxbow/predict/average.hpp>
 #include <oxbow/train/loop.hpp>
 
 #include "../train/fake_net.hpp"
@@ -22,6 +22,7 @@ namespace {
 struct flat_net {
   struct model_type {
     static constexpr int input_channels = 1, classes = 2, alignment = 2;
+    static constexpr bool keeps_scale = true;
     static constexpr extent tile{1, 16, 16}, output{1, 16, 16}, halo{0, 0, 0}, padding_reach{0, 7, 7};
   };
   void infer(image_view<float const>, image_view<float> logits) {
@@ -41,6 +42,10 @@ TEST_CASE("samples and options") {
   CHECK_SAID(samples(std::vector<sample>{}));
   CHECK_SAID(samples(image<float>{}, label_image{}));
   CHECK_SAID(samples(picture, label_image({1, 20, 24})));
+  label_image hollow;
+  hollow.size = picture.size;
+  CHECK_SAID(samples(picture, hollow));
+  CHECK_SAID(samples(picture, label_image(picture.size), {}, given_moments(0, 0)));
   image<float> holes = picture;
   holes(5, 6) = std::numeric_limits<float>::quiet_NaN();
   CHECK_SAID(samples(holes, label_image({1, 20, 20})));
@@ -85,6 +90,7 @@ TEST_CASE("prediction") {
   holes(5, 6) = std::numeric_limits<float>::infinity();
   CHECK_SAID(predict(net, holes));
   CHECK_SAID(predict(net, image<float>{}));
+  CHECK_SAID(predict_average(net, image<float>({1, 9, 9}), {{.degrees = std::numeric_limits<double>::infinity()}}));
   CHECK_SAID(predict(net, image<float>({1, 40, 40})));
 }
 

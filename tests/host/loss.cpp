@@ -1,6 +1,7 @@
 // The loss on patches against ops/.
 #include <oxbow/host/loss.hpp>
 
+#include <oxbow/lower/network.hpp>
 #include <oxbow/ops/loss.hpp>
 
 #include "patches.hpp"
@@ -39,7 +40,7 @@ TEST_CASE("softmax, loss and gradient of a part of an image are those of ops") {
     auto const right = ops::softmax_cross_entropy(exact(q.logits), q.labels, exact(q.weights));
     small_arena arena;
     operand const labels = arena.put(size, q.labels), weights = arena.put(q.weights);
-    std::int64_t const n = on_host::count_labelled(labels, arena.bytes(), q.classes);
+    std::int64_t const n = count_labels({q.labels.data(), size, 1}, q.classes);
     CHECK(n == static_cast<std::int64_t>(q.labels.size()) - std::count(q.labels.begin(), q.labels.end(), ignored));
 
     box where = any.part(size);
@@ -104,14 +105,12 @@ TEST_CASE("a logit that is no number shows in the loss, unless the pixel is igno
 }
 
 TEST_CASE("a label that is no class is named, with its place") {
-  small_arena arena;
   extent const size{2, 3, 4};
   std::vector<std::uint8_t> named(24, 1);
   named[static_cast<std::size_t>(size.index(1, 2, 0))] = 3;
-  operand const labels = arena.put(size, named);
-  CHECK(on_host::count_labelled(labels, arena.bytes(), 4) == 24);
-  CHECK_THROWS_WITH(
-      on_host::count_labelled(labels, arena.bytes(), 3),
-      "loss: the label at (z 1, y 2, x 0) is 3, but the network has 3 classes: map the labels to 0 … 2 or "
-      "255 (ignored).");
+  image_view<std::uint8_t const> const labels{named.data(), size, 1};
+  CHECK(count_labels(labels, 4) == 24);
+  CHECK_THROWS_WITH(count_labels(labels, 3),
+                    "the label at (z 1, y 2, x 0) is 3, but the network has 3 classes. Map the labels, or mark the pixel "
+                    "as ignored (255).");
 }

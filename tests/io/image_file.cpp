@@ -72,7 +72,7 @@ TEST_CASE("pages of one size join into a volume") {
   CHECK(volume(2, 1, 2, 1) == 211);
   CHECK(volume(1, 0, 0, 0) == 100);
   pages[1] = image<int>(extent{1, 2, 4}, 2);
-  CHECK_THROWS_WITH_AS(join_pages(pages), doctest::Contains("page 1 differs"), std::runtime_error);
+  CHECK_THROWS_WITH_AS(join_pages(pages), doctest::Contains("page 1 differs"), std::invalid_argument);
 }
 
 TEST_CASE("labels are classes; a value that is none is named with its pixel") {

@@ -16,6 +16,9 @@ std::string file_of(std::string const& header, std::size_t data) {
   return bytes + header + std::string(data, '\x3f');
 }
 
+// Its views would be the original's.
+static_assert(!std::is_copy_constructible_v<safetensors> && !std::is_copy_assignable_v<safetensors>);
+
 }  // namespace
 
 TEST_CASE("files of the reference implementation are read") {

@@ -104,4 +104,5 @@ TEST_CASE("maps without objects give none, and options that make no sense a sent
                        "find_objects: the probabilities have 2 channels; give those of one class alone.",
                        std::invalid_argument);
   CHECK_THROWS_AS(find_objects(image<float>({1, 2, 2}), {.threshold = 0.5f, .marker = 0.4f}), std::invalid_argument);
+  CHECK_THROWS_AS(find_objects(image<float>({1, 2, 2}), {.marker = std::nanf("")}), std::invalid_argument);
 }

@@ -13,6 +13,7 @@ namespace {
 
 struct facts {
   static constexpr int input_channels = 2, classes = 2, alignment = 1;
+  static constexpr bool keeps_scale = true;
   static constexpr extent tile{1, 10, 8}, output{1, 8, 6}, halo{0, 1, 1}, padding_reach{0, 0, 0};
 };
 
@@ -162,4 +163,10 @@ TEST_CASE("no view is an error, and progress counts views") {
   predict_average(net, picture({1, 30, 30}), square_symmetries(),
                   {.progress = [&](std::int64_t done, std::int64_t all) { CHECK(all == 8), last = done; }});
   CHECK(last == 8);
+}
+
+TEST_CASE("an angle that is no number is an error") {
+  lopsided net;
+  for (double const angle : {std::numeric_limits<double>::infinity(), std::numeric_limits<double>::quiet_NaN()})
+    CHECK_THROWS_AS(predict_average(net, picture({1, 30, 30}), {{.degrees = angle}}), std::invalid_argument);
 }

@@ -121,6 +121,7 @@ template <int Depth, bool Padded, int TileZ, int TileY, int TileX> struct facts 
   static constexpr extent halo{(tile.depth - output.depth) / 2, (tile.height - output.height) / 2,
                                (tile.width - output.width) / 2};
   static constexpr int border = Padded ? reach(Depth) : 0;
+  static constexpr bool keeps_scale = true;
   static constexpr extent padding_reach{volume ? border : 0, border, border};
 };
 

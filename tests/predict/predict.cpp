@@ -221,3 +221,12 @@ TEST_CASE("progress counts every tile") {
   CHECK(last == net.calls);
   CHECK(total == 2 * 2 * 2);  // steps of 12 and 20: 1 + ceil((20 − 14) / 12) and 1 + ceil((30 − 22) / 20)
 }
+
+TEST_CASE("moments that cannot be, and a margin larger than any tile, are errors") {
+  plain_net<valid_2> net;
+  for (float const deviation : {0.f, -1.f, std::numeric_limits<float>::quiet_NaN(), 1e-42f})
+    CHECK_THROWS_AS(predict(net, noise({1, 20, 30}, 2, 1), {.normalise = given_moments(1, deviation)}),
+                    std::invalid_argument);
+  CHECK_THROWS_AS(predict(net, noise({1, 20, 30}, 2, 1), {.margin = 1'500'000'000}), std::invalid_argument);
+  CHECK(net.calls == 0);
+}

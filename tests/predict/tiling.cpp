@@ -26,6 +26,7 @@ static_assert(tiling(paper, {1, 512, 512})[3].size == extent{1, 128, 128});
 struct small {
   static constexpr extent tile{1, 256, 256}, output = tile, halo{0, 0, 0}, padding_reach{0, 46, 46};
   static constexpr int alignment = 8;
+  static constexpr bool keeps_scale = true;
 };
 constexpr tile_facts padded = facts_of<small>();
 static_assert(padded.margin == extent{0, 48, 48});

@@ -46,6 +46,7 @@ class shuffled_for {
 
 struct facts {
   static constexpr int input_channels = 1, classes = 3, alignment = 1;
+  static constexpr bool keeps_scale = true;
   static constexpr extent tile{1, 10, 8}, output{1, 8, 6}, halo{0, 1, 1};
 };
 

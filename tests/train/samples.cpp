@@ -159,3 +159,12 @@ TEST_CASE("class weights multiply the weights of their pixels and leave ignored 
   fold_class_weights({}, tile);
   CHECK(tile.weights.data[0] == 6.f);
 }
+
+TEST_CASE("an image whose values do not fill its size is named") {
+  label_image hollow;
+  hollow.size = {1, 4, 5};
+  CHECK_THROWS_WITH_AS((samples{image<float>({1, 4, 5}), hollow}),
+                       "samples: sample 0: the labels: 0 values for 4 x 5 with 1 channels; make an image with its size, "
+                       "and then fill it.",
+                       std::invalid_argument);
+}

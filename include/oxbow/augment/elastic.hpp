@@ -82,7 +82,7 @@ struct elastic {
   drawn_elastic draw(map_random const& random, extent tile) const {
     int const deep = tile.depth > 1 ? layers : 1;
     if (grid < 1 || deep < 1 || grid > drawn_elastic::widest || deep > drawn_elastic::capacity / (grid * grid))
-      throw std::runtime_error("elastic: a grid of " + std::to_string(grid) + " × " + std::to_string(grid) + " × " +
+      throw std::invalid_argument("elastic: a grid of " + std::to_string(grid) + " × " + std::to_string(grid) + " × " +
                                std::to_string(deep) + " nodes does not fit; take 1 to " +
                                std::to_string(drawn_elastic::capacity) +
                                " nodes in all, such as 11 × 11 or 5 × 5 × 5.");

@@ -101,7 +101,7 @@ namespace detail {
 
 /// Checks that the parts fit together, and returns the halo.
 inline extent checked_halo(sample_source const& source, sample_target const& target) {
-  auto const fail = [](std::string const& what) { throw std::runtime_error("gather: " + what); };
+  auto const fail = [](std::string const& what) { throw std::invalid_argument("gather: " + what); };
   extent const whole = source.input.size, tile = target.input.size;
   if (!source.input.data || whole.depth < 1 || whole.height < 1 || whole.width < 1)
     fail("the source image has no pixels; give one of 1 × 1 or more.");
@@ -136,8 +136,9 @@ inline extent checked_halo(sample_source const& source, sample_target const& tar
 }  // namespace detail
 
 /// Fills the target from the source, moved and changed as drawn. The corner is the source pixel under the tile's
-/// first pixel; the source goes on beyond its border as its mirror image.
-/// throws  std::runtime_error where sizes or channels do not fit; nothing has been written then
+/// first pixel; the source goes on beyond its border as its mirror image. Where a blur is drawn, pixels are
+/// read linearly whatever `how` says.
+/// throws  std::invalid_argument where sizes or channels do not fit; nothing has been written then
 template <class Drawn, class ForEach = serial_for>
 void gather(sample_source const& source, Drawn const& drawn, extent corner, sample_target const& target,
             ForEach&& for_each = {}, sampling how = sampling::linear) {

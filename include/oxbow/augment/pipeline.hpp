@@ -18,7 +18,7 @@ namespace detail {
 
 /// Reports a field that makes no sense. `what` names map and field and says what must hold.
 inline void require(bool holds, char const* what, float given) {
-  if (!holds) throw std::runtime_error(std::string{what} + ", but it is " + std::to_string(given) + ".");
+  if (!holds) throw std::invalid_argument(std::string{what} + ", but it is " + std::to_string(given) + ".");
 }
 
 }  // namespace detail
@@ -158,7 +158,7 @@ template <class First, class... Rest> constexpr drawn<First, Rest...> chain(Firs
 }  // namespace detail
 
 /// Draws all random parameters of one sample.
-/// throws  std::runtime_error where a map's fields make no sense
+/// throws  std::invalid_argument where a map's fields make no sense
 template <class... Maps> auto draw(pipeline<Maps...> const& augmentations, random_key key, extent tile) {
   return [&]<std::size_t... Place>(std::index_sequence<Place...>) {
     return detail::chain(

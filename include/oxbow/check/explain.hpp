@@ -113,6 +113,7 @@ template <class Net, class Tile, int Channels> struct explanation {
     else if constexpr (r == rule::rate_is_below_one) return type<rate_is_below_one<at_, layer_>>{};
     else if constexpr (r == rule::padding_needs_an_odd_kernel)
       return type<padding_needs_an_odd_kernel<at_, layer_, count_is<n>>>{};
+    else if constexpr (r == rule::maximum_has_a_byte) return type<maximum_has_a_byte<at_, layer_, count_is<n>>>{};
     else if constexpr (r == rule::groups_divide_the_channels)
       return type<groups_divide_the_channels<at_, layer_, channels_are<n>, groups_are<m>>>{};
     else if constexpr (r == rule::sum_has_equal_channels)

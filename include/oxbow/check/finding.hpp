@@ -16,6 +16,7 @@ enum class rule : unsigned char {
   padding_needs_an_odd_kernel,
   groups_divide_the_channels,
   pooling_divides_the_size,
+  maximum_has_a_byte,
   stride_divides_the_size,
   convolution_fits_the_image,
   mirror_fits_the_image,

@@ -99,6 +99,11 @@ template <class At, class Layer, class Image, class Window, class Nearest> struc
       never<At, Layer, Image, Window, Nearest>,
       "pooling: the image must be a multiple of the window here. Use one of the nearest tiles, or zero padding.");
 };
+template <class At, class Layer, class Window> struct maximum_has_a_byte {
+  static_assert(never<At, Layer, Window>,
+                "max_pool: the window has more than 256 pixels, and training keeps the place of the largest in a byte. "
+                "Use a smaller window, or several poolings.");
+};
 template <class At, class Layer, class Image, class Stride, class Nearest> struct stride_divides_the_size {
   static_assert(never<At, Layer, Image, Stride, Nearest>,
                 "conv: the stride must divide the image (with padding) or what the window leaves of it. Use one of the "

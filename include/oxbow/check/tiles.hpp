@@ -1,5 +1,7 @@
 // Which tiles are legal, and how far a pixel sees: facts of a graph that one axis at a time settles.
 #pragma once
+#include <numeric>
+
 #include <oxbow/graph/graph.hpp>
 
 namespace oxbow {
@@ -134,7 +136,7 @@ constexpr axis_sampling sampling_along(flat_graph const& net, int axis) {
       default:
         break;
     }
-    if (s.over > result.alignment) result.alignment = s.over;
+    result.alignment = std::lcm(result.alignment, s.over);
     step[o.out[0]] = s, radius[o.out[0]] = r;
   }
   result.radius = radius[net.output];

@@ -174,6 +174,7 @@ struct tracer {
       size[a] = x.size[a] / window > 0 ? x.size[a] / window : 1;
     }
     if (uneven) report(rule::pooling_divides_the_size, x.size, o.window);
+    if (kind == op_kind::max_pool && o.window.volume() > 256) report(rule::maximum_has_a_byte, {}, {}, window);
     emit(o, size, x.channels);
   }
 

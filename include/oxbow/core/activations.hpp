@@ -26,6 +26,7 @@ struct relu {
 
 /// x above zero, Slope · x below. Slope is positive, so that the sign of the output tells the side.
 template <real Slope = 0.01f> struct leaky_relu {
+  static_assert(float{Slope} > 0, "leaky_relu: the slope must be above 0. Use relu for none.");
   static constexpr OXBOW_DEVICE float value(float x) { return x > 0 ? x : float{Slope} * x; }
   static constexpr OXBOW_DEVICE float derivative(at_output a) { return a.y > 0 ? 1.f : float{Slope}; }
 };

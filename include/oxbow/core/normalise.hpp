@@ -3,6 +3,8 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <stdexcept>
+#include <string>
 #include <vector>
 
 #include <oxbow/core/image.hpp>
@@ -32,10 +34,16 @@ constexpr normalisation given_moments(float mean, float deviation) {
 }
 
 /// The linear map of each channel. Two passes in double, in pixel order: the same bits everywhere.
+/// throws  std::invalid_argument: given moments that are not finite, or a deviation that is not above 0
 inline std::vector<linear_map> maps_of(normalisation const& by, image_view<float const> view) {
   std::vector<linear_map> maps(static_cast<std::size_t>(view.channels));
-  if (by.how == normalisation::kind::constants)
+  if (by.how == normalisation::kind::constants) {
+    if (!std::isfinite(by.mean) || !(by.deviation > 0) || !std::isfinite(1 / by.deviation))
+      throw std::invalid_argument("normalisation: the mean is " + std::to_string(by.mean) + " and the deviation " +
+                                  std::to_string(by.deviation) +
+                                  "; the mean must be finite, and the deviation finite and above 0.");
     for (auto& m : maps) m = {by.mean, 1 / by.deviation};
+  }
   if (by.how != normalisation::kind::per_image) return maps;
   std::int64_t const pixels = view.size.volume();
   for (int c = 0; c < view.channels; ++c) {

@@ -16,20 +16,18 @@ namespace oxbow {
 /// pieces are independent, and whoever needs a sum adds up the pieces in their order.
 class thread_pool {
  public:
-  /// threads: 0 is one for each core.
+  /// threads: 0 is one for each core. throws std::system_error where the system has no room for so many
   explicit thread_pool(int threads = 0) {
     if (threads <= 0) threads = static_cast<int>(std::thread::hardware_concurrency());
     if (threads <= 0) threads = 1;
-    for (int t = 1; t < threads; ++t) workers_.emplace_back([this, t] { work(t); });
-  }
-  ~thread_pool() {
-    {
-      std::lock_guard const lock{mutex_};
-      stop_ = true;
+    try {
+      for (int t = 1; t < threads; ++t) workers_.emplace_back([this, t] { work(t); });
+    } catch (...) {  // the system has no room for so many
+      join();
+      throw;
     }
-    wake_.notify_all();
-    for (auto& w : workers_) w.join();
   }
+  ~thread_pool() { join(); }
   thread_pool(thread_pool const&) = delete;
   thread_pool& operator=(thread_pool const&) = delete;
 
@@ -51,6 +49,15 @@ class thread_pool {
   }
 
  private:
+  void join() {
+    {
+      std::lock_guard const lock{mutex_};
+      stop_ = true;
+    }
+    wake_.notify_all();
+    for (auto& w : workers_) w.join();
+  }
+
   /// A call of anybody's f.
   struct work_item {
     void (*call)(void* context, int thread, std::int64_t piece) = nullptr;

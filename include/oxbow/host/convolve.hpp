@@ -7,20 +7,6 @@
 
 namespace oxbow::on_host {
 
-/// The taps of a convolution as distances within a patch.
-struct tap_offsets {
-  int count = 0;
-  std::vector<std::ptrdiff_t> floats;
-
-  tap_offsets(patch const& x, extent window, extent dilation) {
-    for (int z = 0; z < window.depth; ++z)
-      for (int y = 0; y < window.height; ++y)
-        for (int i = 0; i < window.width; ++i)
-          floats.push_back(x.where.size.index(z * dilation.depth, y * dilation.height, i * dilation.width) * x.lanes);
-    count = static_cast<int>(floats.size());
-  }
-};
-
 namespace detail {
 
 /// Sums for Pixels neighbouring outputs × Vectors · width channels, over `channels` inputs and all taps.

@@ -1,38 +1,23 @@
 // Softmax, weighted cross-entropy and the gradient of both on a patch of logits.
 #pragma once
 #include <algorithm>
-#include <cstring>
-#include <stdexcept>
-#include <string>
+#include <cstddef>
+#include <cstdint>
 
 #include <oxbow/core/image.hpp>
-#include <oxbow/core/wording.hpp>
 #include <oxbow/host/patch.hpp>
 #include <oxbow/host/simd.hpp>
 #include <oxbow/lower/plan.hpp>
 
 namespace oxbow::on_host {
 
-/// How many labels are not `ignored`: n of the loss.
-///
-/// needs   labels: a whole stored tensor of one channel of bytes
-/// errors  a label that is neither a class nor `ignored`; softmax_loss does not look for them
-inline std::int64_t count_labelled(operand const& labels, std::byte const* arena, int classes) {
-  std::int64_t n = 0;
-  std::byte const* const label = arena + labels.offset;
-  for (std::int64_t i = 0; i < labels.size.volume(); ++i) {
-    int const l = static_cast<int>(label[i]);
-    if (l == ignored) continue;
-    if (l >= classes)
-      throw std::runtime_error("loss: the label at " + place_text(labels.size, i) + " is " + std::to_string(l) +
-                               ", but the network has " + std::to_string(classes) + " classes: map the labels to 0 … " +
-                               std::to_string(classes - 1) + " or 255 (ignored).");
-    ++n;
-  }
-  return n;
-}
-
 namespace detail {
+
+/// Where a pixel of a value lies in a stored tensor that is seen through an operand, or −1 outside of it.
+inline std::int64_t pixel_in(operand const& o, int z, int y, int x) {
+  z += o.shift.depth, y += o.shift.height, x += o.shift.width;
+  return o.size.contains(z, y, x) ? o.size.index(z, y, x) : -1;
+}
 
 /// What the loss knows about some neighbouring pixels of a row, as many as a vector has floats.
 template <class Arch> struct loss_pixels {
@@ -82,7 +67,8 @@ template <class Arch> struct loss_pixels {
 /// shapes  logits: classes × any box; loss: 1 × the same box
 ///         labels (bytes) and weights (floats): stored tensors of one channel; where a pixel of the box lies outside
 ///         of them its label is `ignored`
-/// needs   per_pixel = 1 / n, n from count_labelled(), which has also looked for labels that are no class
+/// needs   per_pixel = 1 / n, n from count_labels(), which has also looked for labels that are no class; at most 255
+///         classes
 /// errors  none; a NaN among a labelled pixel's logits makes its loss NaN
 /// cost    one exp per class and one log per pixel, in vectors
 template <class Arch = native> void softmax_loss(patch const& logits, operand const& labels, operand const& weights,
@@ -92,17 +78,13 @@ template <class Arch = native> void softmax_loss(patch const& logits, operand co
   int const classes = logits.channels;
   box const& at = logits.where;
   auto const* const weight = reinterpret_cast<float const*>(arena + weights.offset);
-  auto const index = [](operand const& o, int z, int y, int x) -> std::int64_t {
-    z += o.shift.depth, y += o.shift.height, x += o.shift.width;
-    return o.size.contains(z, y, x) ? o.size.index(z, y, x) : -1;
-  };
   for (int z = 0; z < at.size.depth; ++z)
     for (int y = 0; y < at.size.height; ++y)
       for (int x = 0; x < at.size.width; x += w) {
         int const count = at.size.width - x < w ? at.size.width - x : w;
         for (int i = 0; i < count; ++i) {
           int const pz = at.origin.depth + z, py = at.origin.height + y, px = at.origin.width + x + i;
-          std::int64_t const from = index(labels, pz, py, px), of = index(weights, pz, py, px);
+          std::int64_t const from = detail::pixel_in(labels, pz, py, px), of = detail::pixel_in(weights, pz, py, px);
           some.label[i] = from < 0 ? ignored : static_cast<float>(static_cast<int>(arena[labels.offset + from]));
           some.weight[i] = of < 0 ? 0.f : weight[of];
         }
@@ -131,15 +113,11 @@ inline void pixel_losses(loss_function const& of, patch const& logits, operand c
   float const region = sums != nullptr ? region_slopes(of, sums, classes, slopes) * per_pixel : 0.f;
   box const& at = logits.where;
   auto const* const weight = reinterpret_cast<float const*>(arena + weights.offset);
-  auto const index = [](operand const& o, int z, int y, int x) -> std::int64_t {
-    z += o.shift.depth, y += o.shift.height, x += o.shift.width;
-    return o.size.contains(z, y, x) ? o.size.index(z, y, x) : -1;
-  };
   for (int z = 0; z < at.size.depth; ++z)
     for (int y = 0; y < at.size.height; ++y)
       for (int x = 0; x < at.size.width; ++x) {
         int const pz = at.origin.depth + z, py = at.origin.height + y, px = at.origin.width + x;
-        std::int64_t const from = index(labels, pz, py, px), by = index(weights, pz, py, px);
+        std::int64_t const from = detail::pixel_in(labels, pz, py, px), by = detail::pixel_in(weights, pz, py, px);
         int const label = from < 0 ? ignored : static_cast<int>(arena[labels.offset + from]);
         float made = 0;
         if (label == ignored) {

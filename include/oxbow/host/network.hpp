@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <oxbow/core/image.hpp>
+#include <oxbow/core/rearrange.hpp>
 #include <oxbow/host/executor.hpp>
 #include <oxbow/lower/initial.hpp>
 #include <oxbow/lower/network.hpp>
@@ -63,15 +64,17 @@ template <class Model> class network<Model, host> {
     if (!inference_) inference_ = make_inference();
     if (stale_) inference_->pack_all(parameters_.data());
     stale_ = false;
-    write(inference_->arena(), inference_tables::image(), tile);
+    to_layout(tile, floats_at(inference_->arena(), inference_tables::image()));
     inference_->run(parameters_.data(), nullptr, {}, 0, false);
-    read(inference_->arena(), inference_tables::output(), logits);
+    from_layout(floats_at(inference_->arena(), inference_tables::output()), logits);
   }
 
   /// The loss of one tile, mean over labelled pixels of weight × cross-entropy, and its gradients. labels and
   /// weights are as large as Model::output; empty weights are all one. accumulate: add to the gradients.
   double loss_and_gradients(image_view<float const> tile, image_view<std::uint8_t const> labels,
                             image_view<float const> weights, random_key key, bool accumulate) {
+    static_assert(Model::classes <= ignored, "loss_and_gradients: labels are bytes and 255 means ignored. "
+                                             "Use at most 255 classes.");
     require_image("the tile", tile.size, tile.channels, Model::tile, Model::input_channels);
     require_image("the labels", labels.size, labels.channels, Model::output, 1);
     if (weights.data != nullptr) require_image("the weights", weights.size, weights.channels, Model::output, 1);
@@ -81,15 +84,15 @@ template <class Model> class network<Model, host> {
       gradients_.assign(parameters_.size(), 0.f);
     }
     std::byte* const arena = training_->arena();
-    write(arena, training_tables::image(), tile);
+    to_layout(tile, floats_at(arena, training_tables::image()));
     std::memcpy(arena + training_tables::labels().offset, labels.data, static_cast<std::size_t>(labels.count()));
-    auto* const w = reinterpret_cast<float*>(arena + training_tables::weights().offset);
+    float* const w = floats_at(arena, training_tables::weights());
     if (weights.data != nullptr) std::copy_n(weights.data, weights.count(), w);
     else std::fill_n(w, labels.count(), 1.f);
     float const factor = labelled > 0 ? 1.f / static_cast<float>(labelled) : 0.f;
     training_->run(parameters_.data(), gradients_.data(), key, factor, accumulate);
     if (Model::forward.parameter_count != Model::forward.trained_count) stale_ = true;  // running statistics have moved
-    auto const* const loss = reinterpret_cast<float const*>(arena + training_tables::output().offset);
+    float const* const loss = floats_at(arena, training_tables::output());
     double sum = 0;
     for (std::int64_t i = 0; i < labels.count(); ++i) sum += loss[i];
     return sum;
@@ -119,25 +122,7 @@ template <class Model> class network<Model, host> {
     else return std::make_unique<on_host::executor_of<Model, typename Model::training>>(pool_, true);
   }
 
-  /// Between channels-last and the layout of the arena, which for fewer than 16 channels is the same.
-  template <class F> static void for_each_lane(operand const& o, F&& f) {
-    int const lanes = layout::lanes(o.channels);
-    std::int64_t const pixels = o.size.volume();
-    for (int b = 0; b < layout::blocks(o.channels); ++b) {
-      int const count = std::min(layout::block, o.channels - b * layout::block);
-      for (std::int64_t p = 0; p < pixels; ++p) f((b * pixels + p) * lanes, p * o.channels + b * layout::block, count);
-    }
-  }
-  static void write(std::byte* arena, operand const& o, image_view<float const> from) {
-    auto* const to = reinterpret_cast<float*>(arena + o.offset);
-    for_each_lane(o,
-                  [&](std::int64_t there, std::int64_t here, int n) { std::copy_n(from.data + here, n, to + there); });
-  }
-  static void read(std::byte const* arena, operand const& o, image_view<float> to) {
-    auto const* const from = reinterpret_cast<float const*>(arena + o.offset);
-    for_each_lane(o,
-                  [&](std::int64_t there, std::int64_t here, int n) { std::copy_n(from + there, n, to.data + here); });
-  }
+  static float* floats_at(std::byte* arena, operand const& o) { return reinterpret_cast<float*>(arena + o.offset); }
 
   on_host::thread_pool pool_;
   bool keep_weights_;

@@ -1,6 +1,7 @@
 // A part of a tensor in a thread's own memory: what a step works on.
 #pragma once
 #include <cstddef>
+#include <vector>
 
 #include <oxbow/core/box.hpp>
 #include <oxbow/core/layout.hpp>
@@ -42,6 +43,20 @@ struct patch {
     p.data += first_channel / layout::block * block_stride;
     p.channels = count;
     return p;
+  }
+};
+
+/// The taps of a window, in row-major order, as distances within a patch.
+struct tap_offsets {
+  int count = 0;
+  std::vector<std::ptrdiff_t> floats;
+
+  tap_offsets(patch const& x, extent window, extent dilation = {1, 1, 1}) {
+    for (int z = 0; z < window.depth; ++z)
+      for (int y = 0; y < window.height; ++y)
+        for (int i = 0; i < window.width; ++i)
+          floats.push_back(x.where.size.index(z * dilation.depth, y * dilation.height, i * dilation.width) * x.lanes);
+    count = static_cast<int>(floats.size());
   }
 };
 

@@ -49,17 +49,7 @@ inline void unpack_places(std::byte const* in, float* place, int lanes, int bits
 /// Where the places of a block's pixel (z, y, x) are stored.
 inline std::int64_t place_offset(operand const& o, int block, int z, int y, int x) {
   return o.offset +
-         (block * o.size.volume() + o.size.index(z, y, x)) * layout::pixel_bytes(o.channels, static_cast<int>(o.type));
-}
-
-/// The taps of a window, in row-major order, as floats from its first pixel.
-inline std::vector<std::ptrdiff_t> tap_offsets(patch const& x, extent window) {
-  std::vector<std::ptrdiff_t> taps;
-  for (int z = 0; z < window.depth; ++z)
-    for (int y = 0; y < window.height; ++y)
-      for (int t = 0; t < window.width; ++t)
-        taps.push_back(static_cast<std::ptrdiff_t>(x.where.size.index(z, y, t) * x.lanes));
-  return taps;
+         (block * o.size.volume() + o.size.index(z, y, x)) * layout::pixel_bytes(o.channels, bits_of(o.type));
 }
 
 /// The first maximum over the taps, and which tap it is, for each lane. A NaN is never larger: of a window with
@@ -105,7 +95,7 @@ template <class Arch> void pick(float* out, float const* d, float const* place, 
 /// cost    reads x once
 template <class Arch = native>
 void max_pool(patch const& x, patch const& y, extent window, operand const* place, std::byte* arena) {
-  auto const taps = detail::tap_offsets(x, window);
+  std::vector<std::ptrdiff_t> const taps = tap_offsets{x, window}.floats;
   int const lanes = layout::lanes(y.channels), count = static_cast<int>(taps.size());
   extent const& n = y.where.size;
   for (int b = 0; b < y.blocks(); ++b)
@@ -119,7 +109,7 @@ void max_pool(patch const& x, patch const& y, extent window, operand const* plac
           int const pz = y.where.origin.depth + z, py = y.where.origin.height + r, px = y.where.origin.width + i;
           if (place != nullptr && place->size.contains(pz, py, px))
             detail::pack_places(arena + detail::place_offset(*place, b, pz, py, px), at, lanes,
-                                static_cast<int>(place->type));
+                                bits_of(place->type));
         }
       }
 }
@@ -130,7 +120,7 @@ void max_pool(patch const& x, patch const& y, extent window, operand const* plac
 /// cost    writes dx once; dy and the places are read once for each row of the window
 template <class Arch = native>
 void max_pool_grad(patch const& dy, operand const& place, std::byte const* arena, patch const& dx, extent window) {
-  int const lanes = layout::lanes(dx.channels), bits = static_cast<int>(place.type);
+  int const lanes = layout::lanes(dx.channels), bits = bits_of(place.type);
   box const& at = dx.where;
   for (int b = 0; b < dx.blocks(); ++b)
     for (int z = 0; z < at.size.depth; ++z)

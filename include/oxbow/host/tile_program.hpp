@@ -18,8 +18,8 @@
 namespace oxbow::on_host {
 
 /// Runs the ops of a form on one tile of the anchor's output. The ops before the anchor are computed on what
-/// the anchor reads of them, those behind it on what follows from the tile. With `measure` nothing is computed;
-/// only the scratch is laid out, to learn how much of it there must be.
+/// the anchor reads of them, those behind it on what follows from the tile. Without a context nothing is
+/// computed; only the scratch is laid out, to learn how much of it there must be.
 /// Most: the largest tile of Winograd's convolution that a step may have been given.
 template <form Form, class Arch, int Most> class tile_program {
  public:

@@ -29,7 +29,8 @@ struct slope_or_none {
 template <function const* F> constexpr slope_or_none leaky_slope() {
   if constexpr (evaluated_early<F>) {
     constexpr real slope{-F->value(-1.f)};
-    return {is_function<F, leaky_relu<slope>>, slope};
+    if constexpr (float{slope} > 0) return {is_function<F, leaky_relu<slope>>, slope};
+    else return {};
   } else {
     return {};
   }

@@ -57,7 +57,7 @@ template <class T> image<T> join_pages(std::span<image<T> const> pages) {
   volume.size.depth = static_cast<int>(pages.size());
   for (auto const& page : pages) {
     if (page.size != pages.front().size || page.size.depth != 1 || page.channels != volume.channels)
-      throw std::runtime_error("join_pages: page " + std::to_string(&page - pages.data()) +
+      throw std::invalid_argument("join_pages: page " + std::to_string(&page - pages.data()) +
                                " differs from page 0 in size or channels. Crop or pad the pages to one size.");
     volume.data.insert(volume.data.end(), page.data.begin(), page.data.end());
   }

@@ -140,6 +140,12 @@ inline void write_safetensors(std::filesystem::path const& path, std::span<tenso
 /// A safetensors file in memory, checked whole.
 class safetensors {
  public:
+  safetensors() = default;
+  safetensors(safetensors&&) = default;
+  safetensors& operator=(safetensors&&) = default;
+  safetensors(safetensors const&) = delete;  // the views would be the original's
+  safetensors& operator=(safetensors const&) = delete;
+
   tensor_metadata const& metadata() const { return metadata_; }
   std::vector<tensor_view> const& tensors() const { return tensors_; }  ///< in the order of their bytes
   std::filesystem::path const& path() const { return path_; }

@@ -1,5 +1,6 @@
 // An image just as a file stores it, and its conversion to the element type that was asked for.
 #pragma once
+#include <charconv>
 #include <cmath>
 #include <cstddef>
 #include <cstring>
@@ -81,14 +82,10 @@ template <class T, class S> constexpr bool fits(S value) {
   } else return std::in_range<T>(value);
 }
 
-inline std::string number_text(double value) {
-  std::string text = std::to_string(value);
-  if (std::isfinite(value) && std::trunc(value) == value) text.resize(text.find('.'));
-  return text;
-}
-template <class S> std::string sample_text(S value) {
-  if constexpr (std::is_floating_point_v<S>) return number_text(value);
-  else return std::to_string(value);
+/// As short as the number can be written, with a point whatever the locale.
+template <class S> std::string number_text(S value) {
+  char text[32];
+  return {text, std::to_chars(text, text + sizeof text, value).ptr};
 }
 
 /// "page 2, y 5, x 7"; the page only where there are several, the channel only where there are several.
@@ -114,7 +111,7 @@ template <class T> image<T> convert(stored_image const& from, read_options const
         auto const channels = static_cast<std::size_t>(from.channels), width = static_cast<std::size_t>(from.width);
         throw file_error(
             path,
-            "holds " + sample_text(value) + " at " +
+            "holds " + number_text(value) + " at " +
                 place_text(page, pages, static_cast<int>(i / channels / width), static_cast<int>(i / channels % width),
                            static_cast<int>(i % channels), from.channels) +
                 ", which is not a whole number from " + std::to_string(std::numeric_limits<T>::lowest()) + " to " +

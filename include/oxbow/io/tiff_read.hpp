@@ -252,12 +252,11 @@ inline std::vector<stored_image> read_stored_tiff(std::filesystem::path const& p
   std::vector<stored_image> pages;
   constexpr std::uint64_t unbounded = std::numeric_limits<std::uint64_t>::max();
   std::uint64_t claimed = 0;  // bytes of all pages so far
-  std::size_t number = 0;
   do {
     std::uint32_t subfile = 0;
     TIFFGetFieldDefaulted(tiff.get(), TIFFTAG_SUBFILETYPE, &subfile);
-    tiff_page const page{tiff.get(), errors, path, number++};
     if (subfile & FILETYPE_REDUCEDIMAGE) continue;  // a thumbnail of another page
+    tiff_page const page{tiff.get(), errors, path, pages.size()};
     check_claim(page.decoded_bytes(), file_bytes, page.most_per_byte(), options, path);
     bool const as_colours = page.indexed() && !options.palette_numbers;
     std::uint64_t const memory = saturating_product(page.memory_bytes(wanted_bytes), as_colours ? 3 : 1);
@@ -269,7 +268,7 @@ inline std::vector<stored_image> read_stored_tiff(std::filesystem::path const& p
     if (!errors.first.empty()) page.fail("is damaged");
   } while (TIFFReadDirectory(tiff.get()));
   if (!errors.first.empty())
-    throw file_error(path, "is damaged after page " + std::to_string(number - 1) + errors.because());
+    throw file_error(path, "is damaged after " + std::to_string(pages.size()) + " pages" + errors.because());
   if (pages.empty()) throw file_error(path, "holds only thumbnails.");
   return pages;
 }

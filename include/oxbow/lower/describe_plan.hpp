@@ -95,7 +95,7 @@ class step_text {
     return text;
   }
   static std::string type_text(element e) {
-    return e == element::f32 ? "" : " of " + std::to_string(static_cast<int>(e)) + " bits";
+    return e == element::f32 ? "" : " of " + std::to_string(bits_of(e)) + " bits";
   }
 
   /// The layer's own word. In the backward pass dx is the gradient of its input, dw and db of its parameters; a

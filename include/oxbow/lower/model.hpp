@@ -220,6 +220,14 @@ struct model : decltype(detail::sentence_of<Net, Tile, Options...>())::type {
     for (int a = first_axis; a < 3; ++a) h[a] = tile[a] > output[a] ? (tile[a] - output[a]) / 2 : 0;
     return h;
   }();
+  /// Is a pixel of the output as large as one of the tile, and the output the tile's middle? predict and train need it.
+  static constexpr bool keeps_scale = [] {
+    for (int a = first_axis; a < 3; ++a) {
+      ratio const step = step_along(forward, forward.output, a);
+      if (step.over != step.under || output[a] > tile[a] || (tile[a] - output[a]) % 2 != 0) return false;
+    }
+    return true;
+  }();
   /// Shifting the image by a multiple of this (tile pixels) shifts the output by as much; other shifts meet the
   /// poolings in another phase.
   static constexpr int alignment = sampling_along(forward, 2).alignment;

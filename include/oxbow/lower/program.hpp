@@ -7,6 +7,7 @@ namespace oxbow {
 /// One use of a network: its graph, what became of it, and the plan. Nothing is computed until it is
 /// named, so a program that only predicts never compiles the backward pass.
 template <flat_graph const& Graph, fusions On = fusions{}> struct program {
+  static_assert(!Graph.overflows(), "the program has more ops than graph/limits.hpp has room for: raise limits::ops.");
   static constexpr flat_graph const& graph = Graph;
   static constexpr fused_graph fused = fuse(Graph, On);
   static constexpr auto const& alive = best_placement<fused>::alive;

@@ -7,6 +7,8 @@ namespace oxbow {
 
 template <class Program> struct program_tables {
   static constexpr auto const& whole = Program::steps;
+  static_assert(!whole.instructions.full && !whole.operands.full,
+                "the plan has more operands than graph/limits.hpp has room for: raise limits::ops.");
 
   template <class T, int N> struct table { T items[N > 0 ? N : 1]; };
   template <class T, int N, class List> static constexpr table<T, N> cut(List const& from) {

@@ -1,7 +1,7 @@
 // Plain text in columns, and numbers as people read them.
 #pragma once
+#include <charconv>
 #include <cstdint>
-#include <cstdio>
 #include <string>
 #include <vector>
 
@@ -14,10 +14,10 @@ inline std::string grouped(std::int64_t n) {
   return text;
 }
 
+/// With a point whatever the locale.
 inline std::string decimal(double x, int digits) {
-  char text[64];
-  std::snprintf(text, sizeof text, "%.*f", digits, x);
-  return text;
+  char text[400];  // the largest double has 309 digits before the point
+  return {text, std::to_chars(text, text + sizeof text, x, std::chars_format::fixed, digits).ptr};
 }
 
 /// Four digits and a prefix of the thousands: 117613568 → "117.6 M", 640 → "640".

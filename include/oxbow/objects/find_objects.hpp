@@ -82,7 +82,7 @@ inline components find_objects(image<float> const& probability, object_search co
   if (probability.channels != 1)
     throw std::invalid_argument("find_objects: the probabilities have " + std::to_string(probability.channels) +
                                 " channels; give those of one class alone.");
-  if (how.marker < how.threshold || !(how.apart >= 0))
+  if (!(how.marker >= how.threshold) || !(how.apart >= 0))
     throw std::invalid_argument("find_objects: the marker's threshold is " + std::to_string(how.marker) +
                                 " and apart is " + std::to_string(how.apart) +
                                 "; they must be at least the threshold, " + std::to_string(how.threshold) + ", and 0.");

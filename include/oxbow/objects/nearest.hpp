@@ -133,7 +133,7 @@ class two_nearest_on_line {
 /// whole numbers without rounding.
 ///
 /// needs   object numbers from 0 (background) up
-/// cost    pixels × (1 + 2·log2(objects met by a line)) per axis; 64 bytes a pixel
+/// cost    pixels × (1 + 2·log2(objects met by a line)) per axis; 32 bytes a pixel
 template <class ForEach = serial_for>
 nearest_objects find_nearest_objects(instance_image const& objects, pixel_spacing spacing = {},
                                      ForEach&& for_each = {}) {

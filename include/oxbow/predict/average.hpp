@@ -40,6 +40,9 @@ namespace detail {
 class turned {
  public:
   turned(view_of_image v, extent image) : mirrored_{v.mirrored}, from_{image}, to_{image} {
+    if (!std::isfinite(v.degrees))
+      throw std::invalid_argument("predict_average: a view is turned by " + std::to_string(v.degrees) +
+                                  " degrees; the angle must be finite.");
     double const quarters = v.degrees / 90;
     exact_ = quarters == std::floor(quarters);
     if (exact_) {

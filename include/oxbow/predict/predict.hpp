@@ -76,7 +76,7 @@ void for_each_prediction(Net& net, image_view<float const> input, predict_option
   require_predictable(input, model::input_channels);
   tile_facts facts = facts_of<model>();
   if (options.margin) {
-    int const pixels = std::max(0, *options.margin);
+    int const pixels = std::clamp(*options.margin, 0, 1 << 20);  // more than any tile has
     facts.margin = aligned_margin({facts.output.depth > 1 ? pixels : 0, pixels, pixels}, facts);
   }
   tiling const tiles(facts, input.size);

@@ -36,6 +36,8 @@ constexpr extent aligned_margin(extent pixels, tile_facts const& model) {
 /// The facts of a model, with the margin that leaves no seams: Model::padding_reach, the output pixels per
 /// side that the padding of the tile reaches. Valid convolutions lose theirs as halo and need none.
 template <class Model> constexpr tile_facts facts_of() {
+  static_assert(Model::keeps_scale, "predict: the output must have the scale of the tile and be its middle. Go up as "
+                                    "often as down, and use windows that take as much on either side.");
   tile_facts f{.tile = Model::tile, .output = Model::output, .halo = Model::halo, .alignment = Model::alignment};
   f.margin = aligned_margin(Model::padding_reach, f);
   return f;

@@ -1,8 +1,9 @@
 // The loss of every step in a file that a spreadsheet reads.
 #pragma once
 #include <cerrno>
+#include <charconv>
+#include <cstdint>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <memory>
@@ -44,11 +45,19 @@ class csv_writer {
   }
 
   void write(step_report const& r) {
-    // Nine digits give a float back exactly.
-    int const written = std::fprintf(out_.get(), "%lld,%.9g,%.9g,%.3f\n", static_cast<long long>(r.step), r.loss,
-                                     r.rate, earlier_ + r.seconds);
+    // Nine digits give a float back exactly; the point is one whatever the locale.
+    char line[160];
+    char* end = std::to_chars(line, line + sizeof line, r.step).ptr;
+    for (double const value : {r.loss, r.rate}) {
+      *end++ = ',';
+      end = std::to_chars(end, line + sizeof line, value, std::chars_format::general, 9).ptr;
+    }
+    *end++ = ',';
+    end = std::to_chars(end, line + sizeof line - 1, earlier_ + r.seconds, std::chars_format::fixed, 3).ptr;
+    *end++ = '\n';
+    auto const length = static_cast<std::size_t>(end - line);
     // Flushed at once, so that a killed run has its lines.
-    if (written < 0 || std::fflush(out_.get()) != 0) fail("cannot be written");
+    if (std::fwrite(line, 1, length, out_.get()) != length || std::fflush(out_.get()) != 0) fail("cannot be written");
   }
 
  private:
@@ -67,6 +76,26 @@ class csv_writer {
     throw std::runtime_error("train: the log " + path_.string() + " " + what + ". Choose another place for .log.");
   }
 
+  struct parsed {
+    bool whole = false;
+    std::int64_t step = 0;
+    double seconds = 0;
+  };
+  /// step,loss,rate,seconds and the end of the line.
+  static parsed parse(std::string const& line) {
+    parsed p;
+    double loss = 0, rate = 0;
+    char const* at = line.data();
+    char const* const end = at + line.size();
+    auto const reads = [&](auto& into, char behind) {
+      auto const [next, failure] = std::from_chars(at, end, into);
+      at = next;
+      return failure == std::errc{} && at != end && *at++ == behind;
+    };
+    p.whole = reads(p.step, ',') && reads(loss, ',') && reads(rate, ',') && reads(p.seconds, '\n');
+    return p;
+  }
+
   /// Whole lines that begin with a step below `first_step`; a line torn by a kill is dropped.
   std::string lines_before(std::int64_t first_step) {
     if (!std::filesystem::exists(path_)) return {};
@@ -75,10 +104,7 @@ class csv_writer {
     for (int c; (c = std::fgetc(in.get())) != EOF;) {
       line += static_cast<char>(c);
       if (c != '\n') continue;
-      long long step = 0;
-      double loss = 0, rate = 0, seconds = 0;
-      if (std::sscanf(line.c_str(), "%lld,%lf,%lf,%lf", &step, &loss, &rate, &seconds) == 4 && step >= 0 &&
-          step < first_step) {
+      if (auto const [whole, step, seconds] = parse(line); whole && step >= 0 && step < first_step) {
         kept += line;
         earlier_ = seconds;
       }

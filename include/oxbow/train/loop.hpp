@@ -67,6 +67,8 @@ template <class... Any, class F> auto with(std::variant<Any...> const& o, F&& f)
 /// One call of train.
 template <trainable_net Net, class Optimizer> class trainer {
   using model = typename Net::model_type;
+  static_assert(model::keeps_scale, "train: labels lie over the middle of the tile, so the output must have its scale. "
+                                    "Go up as often as down, and use windows that take as much on either side.");
   using clock = std::chrono::steady_clock;
 
  public:
@@ -284,12 +286,13 @@ template <trainable_net Net, class Optimizer> class trainer {
 
 }  // namespace detail
 
-/// Trains until options.steps are done or a callback stops it, and says what it did.
+/// Trains until options.steps are done, or a callback or the validation's patience stops it, and says what it did.
 ///
 /// law     parameters are a function of the initial parameters, the data and the options: the same
 ///         bits for any number of threads, and for a run that was stopped and resumed in between
 /// throws  std::invalid_argument: data or options that do not fit the model; training_diverged: a loss,
-///         gradient or parameter that is not finite; std::runtime_error: a checkpoint of another run
+///         gradient or parameter that is not finite; std::runtime_error: a checkpoint of another run,
+///         a log that cannot be written
 /// memory  the optimizer's buffers and one tile; a second copy of the parameters while a checkpoint is written
 template <trainable_net Net>
 training_summary train(Net& net, samples const& data, training_options const& options = {}) {

@@ -35,7 +35,7 @@ struct validation_score {
 struct training_summary {
   std::int64_t first_step = 0;  ///< steps that were done before: 0, or those of the checkpoint
   std::int64_t steps = 0;       ///< steps completed altogether
-  bool stopped = false;         ///< a callback stopped it
+  bool stopped = false;         ///< before options.steps, by a callback or the validation
   double seconds = 0;
   double average_loss = 0;
   std::vector<float> losses = {};  ///< of the steps of this call

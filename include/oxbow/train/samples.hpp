@@ -116,6 +116,12 @@ class samples {
       throw std::invalid_argument("samples: " + detail::sample_text(i) + ": " + what);
     };
     if (s.input.empty()) fail("the image has no pixels.");
+    auto const holds = [&](auto const& image, char const* what) {
+      if (static_cast<std::int64_t>(image.data.size()) != image.size.volume() * image.channels)
+        fail(std::string(what) + ": " + std::to_string(image.data.size()) + " values for " + size_text(image.size) +
+             " with " + std::to_string(image.channels) + " channels; make an image with its size, and then fill it.");
+    };
+    holds(s.input, "the image"), holds(s.labels, "the labels"), holds(s.weights, "the weights");
     if (s.labels.size != s.input.size || s.labels.channels != 1)
       fail("the image is " + size_text(s.input.size) + ", its labels are " + size_text(s.labels.size) + " with " +
            std::to_string(s.labels.channels) + " channels; they must be of one size, labels with one channel.");

@@ -82,7 +82,7 @@ void check(extent size, int outputs, int pad_y, int pad_x, int splits, bool mirr
   using grad = on_cuda::conv_image_grad_weight<Channels, TapsY, TapsX, T>;
   auto size_of = grad::sums_of(s, nullptr, nullptr);
   device_array<float> partial(static_cast<std::size_t>(size_of.split_floats() * splits));
-  device_array<float> partial_bias(static_cast<std::size_t>(splits * on_cuda::layout_16::padded(outputs)));
+  device_array<float> partial_bias(static_cast<std::size_t>(splits * layout_of_octets::padded(outputs)));
   auto const left = grad::sums_of(s, partial.data, partial_bias.data);
   launch<grad>({s, d_image.source(), d_dy.view(), left, splits});
   device_array<float> dw(w.data.size()), db(b.size());

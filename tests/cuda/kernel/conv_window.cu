@@ -35,7 +35,7 @@ struct geometry {
 window_shape shape_of(geometry const& g, extent out) {
   auto const& a = g.at;
   return {.height = out.height, .width = out.width, .first = g.first, .second = g.second,
-          .outputs = on_cuda::layout_16::padded(g.out), .taps_y = a.window.height, .taps_x = a.window.width,
+          .outputs = layout_of_octets::padded(g.out), .taps_y = a.window.height, .taps_x = a.window.width,
           .stride_y = a.stride.height, .stride_x = a.stride.width, .dilation_y = a.dilation.height,
           .dilation_x = a.dilation.width, .pad_y = a.border.height, .pad_x = a.border.width};
 }
@@ -68,7 +68,7 @@ template <window_tile Tile, class T> void gradient(geometry const& g) {
       on_cuda::pack_grad(Tile.columns(), Tile.chunk, g.first, 0, g.out, a.window.height, a.window.width), w,
       std::vector<double>(static_cast<std::size_t>(g.first)));
   window_shape const s{.height = g.x.height, .width = g.x.width, .first = g.out, .second = 0,
-                       .outputs = on_cuda::layout_16::padded(g.first), .taps_y = a.window.height,
+                       .outputs = layout_of_octets::padded(g.first), .taps_y = a.window.height,
                        .taps_x = a.window.width, .dilation_y = a.dilation.height, .dilation_x = a.dilation.width,
                        .pad_y = (a.window.height - 1) * a.dilation.height - a.border.height,
                        .pad_x = (a.window.width - 1) * a.dilation.width - a.border.width,
@@ -125,14 +125,14 @@ TEST_CASE_TEMPLATE("up-convolutions are stored in place, and their data gradient
     device_tensor<T> d_x(x, 1), y(large, out, 1), d_dy(dy, 1), dx(size, in, 1);
     packed_layer<T> const layer(on_cuda::pack_up(Tile.columns(), Tile.chunk, in, out, 2, 2), w, b);
     run<Tile>({.height = size.height, .width = size.width, .first = in, .second = 0,
-               .outputs = on_cuda::layout_16::padded(out), .phases_y = 2, .phases_x = 2}, d_x, d_x, layer, y);
+               .outputs = layout_of_octets::padded(out), .phases_y = 2, .phases_x = 2}, d_x, d_x, layer, y);
     compare(y, ops::up_convolve(x, w, b),
             ops::up_convolve(magnitudes(x), magnitudes(w), std::vector<double>(b.size(), 0.5)), in + 1);
 
     packed_layer<T> const back(on_cuda::pack_up_grad(Tile.columns(), Tile.chunk, in, out, 2, 2), w,
                                std::vector<double>(static_cast<std::size_t>(in)));
     run<Tile>({.height = size.height, .width = size.width, .first = out, .second = 0,
-               .outputs = on_cuda::layout_16::padded(in), .taps_y = 2, .taps_x = 2, .stride_y = 2, .stride_x = 2},
+               .outputs = layout_of_octets::padded(in), .taps_y = 2, .taps_x = 2, .stride_y = 2, .stride_x = 2},
               d_dy, d_dy, back, dx);
     compare(dx, ops::up_convolve_grad(dy, w, size), ops::up_convolve_grad(magnitudes(dy), magnitudes(w), size),
             4 * out + 1);

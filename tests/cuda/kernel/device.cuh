@@ -111,7 +111,7 @@ template <class T> struct device_tensor {
       : height{size.height},
         width{size.width},
         channels{channels},
-        padded{on_cuda::layout_16::padded(channels)},
+        padded{layout_of_octets::padded(channels)},
         outer{outer},
         memory(static_cast<std::size_t>((height + 2 * outer) * (width + 2 * outer) * padded)) {}
 
@@ -119,12 +119,12 @@ template <class T> struct device_tensor {
       : height{x.size.height},
         width{x.size.width},
         channels{x.channels},
-        padded{on_cuda::layout_16::padded(x.channels)},
+        padded{layout_of_octets::padded(x.channels)},
         outer{outer},
         memory(filled(x, outer)) {}
 
   static std::vector<T> filled(doubles const& x, int outer) {
-    int const padded = on_cuda::layout_16::padded(x.channels), wide_row = x.size.width + 2 * outer;
+    int const padded = layout_of_octets::padded(x.channels), wide_row = x.size.width + 2 * outer;
     std::vector<T> v(static_cast<std::size_t>((x.size.height + 2 * outer) * wide_row * padded), narrow<T>(NAN));
     for (int y = 0; y < x.size.height; ++y)
       for (int px = 0; px < x.size.width; ++px)
@@ -200,7 +200,7 @@ template <class T> struct packed_layer {
 
   packed_layer(on_cuda::packing const& order, ops::filter<double> const& w, std::vector<double> const& b)
       : weights(static_cast<std::size_t>(order.size())),
-        bias(static_cast<std::size_t>(on_cuda::layout_16::padded(static_cast<int>(b.size())))) {
+        bias(static_cast<std::size_t>(layout_of_octets::padded(static_cast<int>(b.size())))) {
     device_array<float> const plain(std::vector<float>(w.data.begin(), w.data.end()));
     pack<T>({.order = order}, plain.data, weights.data);
     device_array<float> const plain_bias(std::vector<float>(b.begin(), b.end()));

@@ -3,7 +3,7 @@
 #include <oxbow/augment/gather.hpp>
 #include <oxbow/augment/grey.hpp>
 #include <oxbow/augment/rigid.hpp>
-#include <oxbow/cuda/kernel/gather_sample.cuh>
+#include <oxbow/cuda/kernel/for_each_index.cuh>
 
 #include "device_array.cuh"
 using namespace oxbow;

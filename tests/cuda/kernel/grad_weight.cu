@@ -25,7 +25,7 @@ result collect(Args a, on_cuda::grad_sums (*sums_of)(decltype(a.shape) const&, f
                std::size_t weights, bool add, std::int64_t slot_floats = -1) {
   on_cuda::grad_sums const size = sums_of(a.shape, nullptr, nullptr);
   device_array<float> partial(static_cast<std::size_t>(size.split_floats() * a.splits));
-  device_array<float> partial_bias(static_cast<std::size_t>(bias_parts * on_cuda::layout_16::padded(bias_count)));
+  device_array<float> partial_bias(static_cast<std::size_t>(bias_parts * layout_of_octets::padded(bias_count)));
   a.sums = sums_of(a.shape, partial.data, bias_parts ? partial_bias.data : nullptr);
   // where gradients are added, there is 1 before
   device_array<float> weight(weights), bias(static_cast<std::size_t>(bias_count));

@@ -91,7 +91,7 @@ void check(double (*derivative)(double), double (*value)(double)) {
   device_array<float> partial(static_cast<std::size_t>(kernel::tiles * sink::sums_of(Tile.outputs())));
   launch<kernel>({d_x.source(), d_x.source(), packed,
                   {layers, d_labels.data, d_weights.data, d_share.data, d_scale.data, d_gradient.view(),
-                   pixel_loss.data, partial.data, S.height, S.width, on_cuda::layout_16::padded(S.outputs)},
+                   pixel_loss.data, partial.data, S.height, S.width, layout_of_octets::padded(S.outputs)},
                   nullptr, nullptr});
   device_array<float> dw(hw.data.size()), db(Classes);
   device_array<double> total(1);

@@ -94,7 +94,6 @@ struct overlap_terms {
   std::byte const* arena;
   int classes;
   __device__ void operator()(int c, int z, int y, int u, double (&t)[3]) const {
-    constexpr int ignored_label = 255;
     t[0] = t[1] = t[2] = 0;
     int const label = static_cast<int>(arena[labels->offset + labels->size.index(z, y, u)]);
     if (label == ignored_label) return;

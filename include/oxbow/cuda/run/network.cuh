@@ -55,7 +55,8 @@ template <class Model, class Backend> class device_network {
  public:
   using model_type = Model;
 
-  explicit device_network(cuda where = {}, seed s = {})
+  device_network(cuda where, seed s) : device_network{where, blank{}} { he_initialise(*this, s.value); }
+  device_network(cuda where, blank)
       : pool_{where.threads},
         device_{open_device(where.device)},
         each_step_{where.each_step},
@@ -73,7 +74,6 @@ template <class Model, class Backend> class device_network {
     if (Type == element::f16) first.scale = 0x1p15f, first.adapts = 1;
     std::memcpy(answers_.data(), &first, sizeof first);
     copy(state_, answers_.data(), sizeof first, stream_.get(), "the loss scale");
-    he_initialise(*this, s.value);
     wait(stream_.get(), "the loss scale");
   }
 
@@ -126,6 +126,8 @@ template <class Model, class Backend> class device_network {
   /// weights are as large as Model::output; empty weights are all one. accumulate: add to the gradients.
   double loss_and_gradients(image_view<float const> tile, image_view<std::uint8_t const> labels,
                             image_view<float const> weights, random_key key, bool accumulate) {
+    static_assert(Model::classes <= ignored, "loss_and_gradients: labels are bytes and 255 means ignored. "
+                                             "Use at most 255 classes.");
     require_image("the tile", tile.size, tile.channels, Model::tile, Model::input_channels);
     require_image("the labels", labels.size, labels.channels, Model::output, 1);
     if (weights.data != nullptr) require_image("the weights", weights.size, weights.channels, Model::output, 1);
@@ -149,6 +151,7 @@ template <class Model, class Backend> class device_network {
 
   /// Length of the gradient; judges, with f16, whether it overflowed and the scale has to change.
   double gradient_norm() {
+    device_.use();
     launch<on_cuda::gradient_norm>({gradients_, nullptr, trainable_count(), sums_, state_},
                                    on_cuda::gradient_norm::parts, stream_.get(), "the gradient's norm");
     double* const out = sums_ + on_cuda::gradient_norm::parts;
@@ -191,6 +194,7 @@ template <class Model, class Backend> class device_network {
   }
   /// One launch over the flat arena.
   template <int Buffers, class Rule> void update(Rule const& rule, float scale) {
+    device_.use();
     send_parameters();
     std::array<float*, static_cast<std::size_t>(Buffers)> state{};
     for (std::size_t k = 0; k < state.size(); ++k) state[k] = buffer(k);
@@ -201,6 +205,7 @@ template <class Model, class Backend> class device_network {
   }
   /// The running statistics, which a step that fails has to give back.
   void remember_statistics() {
+    device_.use();
     send_parameters();
     std::int64_t const bytes = (Model::forward.parameter_count - trainable_count()) * 4;
     if (bytes > 0 && statistics_.bytes() == 0)
@@ -208,6 +213,7 @@ template <class Model, class Backend> class device_network {
     copy(statistics_.data(), values_ + trainable_count(), bytes, stream_.get(), "the running statistics");
   }
   void restore_statistics() {
+    device_.use();
     copy(values_ + trainable_count(), statistics_.data(), statistics_.bytes(), stream_.get(), "the running statistics");
     mirror_is_old_ = packed_are_old_ = true;
   }
@@ -303,6 +309,7 @@ template <class Model, std::derived_from<cuda> Backend>
 class network<Model, Backend> : public on_cuda::device_network<Model, Backend> {
  public:
   explicit network(Backend where = {}, seed s = {}) : on_cuda::device_network<Model, Backend>{where, s} {}
+  network(Backend where, blank none) : on_cuda::device_network<Model, Backend>{where, none} {}
 };
 
 }  // namespace oxbow

@@ -25,7 +25,6 @@ template <class Program, int Number, element Type> struct step_view {
 
   static constexpr instruction const& op(int i) { return t::instructions.items[first + i]; }
   static constexpr operand const& tensor(int i) { return t::operands.items[i]; }
-  static constexpr parameter const& tensor_of_layer(int i) { return t::parameters.items[i]; }
 
   /// The n-th op of the step that reads what op i made first; count if there is none.
   static constexpr int reader(int i, int n = 0) {
@@ -40,9 +39,11 @@ template <class Program, int Number, element Type> struct step_view {
     return count;
   }
 
-  /// Is it stored as Type, in octets, a single slice?
+  /// Is it stored as Type, in octets, a single slice, and small enough for kernels that count its elements in 31 bits
+  /// and put both places of a pixel into one word?
   static constexpr bool is_octets(operand const& o) {
-    return o.type == Type && o.octets && o.first_channel % 8 == 0 && o.size.depth == 1;
+    return o.type == Type && o.octets && o.first_channel % 8 == 0 && o.size.depth == 1 && o.size.height < 1 << 15 &&
+           o.size.width < 1 << 15 && o.size.volume() * layout_of_octets::padded(o.channels) < std::int64_t{1} << 31;
   }
   /// Input k of op i: at most two such tensors.
   static constexpr bool reads_octets(int i, int k) {

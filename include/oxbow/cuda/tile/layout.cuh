@@ -5,16 +5,10 @@
 
 namespace oxbow::on_cuda {
 
-/// Channels last: (z, y, x, channel), the channels rounded up to a multiple of 8, so that eight neighbouring
-/// channels of a pixel (an octet) are 16 aligned bytes: the unit of every copy, load and store. An octet is also what a
-/// row of ldmatrix holds, so shared memory keeps planes of one octet per pixel (see halo.cuh) and global memory needs
-/// no other order. The channels that rounding up adds hold finite numbers of any value: packed weights have zeros
-/// there.
-struct layout_16 {
-  static constexpr int octet = 8;
-  static constexpr int padded(int channels) { return (channels + octet - 1) / octet * octet; }
-  static constexpr std::int64_t bytes(std::int64_t pixels, int channels) { return pixels * padded(channels) * 2; }
-};
+// The layout is layout_of_octets: channels last, rounded up to a multiple of 8, so that eight neighbouring channels of
+// a pixel (an octet) are 16 aligned bytes: the unit of every copy, load and store. An octet is also what a row of
+// ldmatrix holds, so shared memory keeps planes of one octet per pixel (see halo.cuh) and global memory needs no other
+// order. The channels that rounding up adds hold finite numbers of any value: packed weights have zeros there.
 
 /// A tensor on the device, or a part of one: a crop is a pointer further on, a side of a join a first channel. Scalars
 /// only, because views are arguments of kernels. Strides are in elements; the first element is 16-byte aligned.
