@@ -1,28 +1,40 @@
 // What a program for the GPU includes in the place of oxbow.hpp, compiled by nvcc.
 #pragma once
 
-// core: sizes, images, random numbers, activations
+// core: sizes, images, random numbers, activations, losses
 #include <oxbow/core/image.hpp>
 #include <oxbow/core/random.hpp>
+#include <oxbow/core/region_losses.hpp>
 
 // net: the language of networks, and networks with a name
 #include <oxbow/net/layers.hpp>
 #include <oxbow/net/named.hpp>
 
 // check, lower: what a network's type becomes
+#include <oxbow/lower/describe_model.hpp>
+#include <oxbow/lower/describe_plan.hpp>
+#include <oxbow/lower/draw.hpp>
 #include <oxbow/lower/model.hpp>
 
-// cuda: networks on the GPU
+// cuda: networks on the GPU, and a loop over indices for samples that lie there
+#include <oxbow/cuda/kernel/for_each_index.cuh>
 #include <oxbow/cuda/run/network.cuh>
 
+// objects: what lies in an image, how far apart, and what pixels between weigh
+#include <oxbow/objects/border_weights.hpp>
+#include <oxbow/objects/find_objects.hpp>
+
 // augment, train, predict, metrics: algorithms over any network
+#include <oxbow/augment/blur.hpp>
 #include <oxbow/augment/elastic.hpp>
 #include <oxbow/augment/gather.hpp>
 #include <oxbow/augment/grey.hpp>
 #include <oxbow/augment/pipeline.hpp>
 #include <oxbow/augment/rigid.hpp>
-#include <oxbow/cuda/kernel/for_each_index.cuh>
+#include <oxbow/metrics/membranes.hpp>
+#include <oxbow/metrics/objects.hpp>
 #include <oxbow/metrics/pixel.hpp>
+#include <oxbow/predict/average.hpp>
 #include <oxbow/predict/predict.hpp>
 #include <oxbow/train/loop.hpp>
 #include <oxbow/train/progress.hpp>

@@ -11,6 +11,7 @@
 #include <cuda_runtime.h>
 #include <doctest/doctest.h>
 
+#include <oxbow/core/layout.hpp>
 #include <oxbow/core/random.hpp>
 #include <oxbow/cuda/arch/enter.cuh>
 #include <oxbow/cuda/kernel/finish_gradients.cuh>
