@@ -94,7 +94,7 @@ class score_book {
 };
 
 void show_slice(support::page& page, std::string const& name, image<float> const& grey, label_image const& truth,
-                image<float> const& interior) {
+                image<float> const& interior, double warped_at) {
   label_image taken(truth.size);
   for (std::size_t k = 0; k < taken.data.size(); ++k) taken.data[k] = interior.data[k] > 0.5f;
   auto const [low, high] = std::minmax_element(grey.data.begin(), grey.data.end());
@@ -105,7 +105,9 @@ void show_slice(support::page& page, std::string const& name, image<float> const
             {"Truth", support::class_picture(truth, 2)},
             {"Probability of interior", support::grey_picture(interior)},
             {"Errors", wrong.picture, grouped(wrong.invented + wrong.missed) + " pixels at threshold .5"},
-            {"Regions", support::object_picture(thin_borders(std::as_const(taken).view())), "after thinning"}},
+            {"Regions", support::object_picture(thin_borders(std::as_const(taken).view())), "after thinning"},
+            {"Cut and joined", support::cut_picture(picture, truth, interior, warped_at),
+             "what the warping error counts, at threshold " + decimal(warped_at, 1)}},
            {{"membrane where there is none", support::error_picture::invented_colour},
             {"membrane missed", support::error_picture::missed_colour}});
 }
@@ -158,7 +160,8 @@ void run(settings const& s) {
              "The best network's scores at each threshold on the probability of interior; the challenge takes each "
              "score at its own best threshold. Views averaged: " + s.views + ".");
   for (std::size_t i = 0; i < std::min<std::size_t>(4, sets.unseen.size()); ++i)
-    show_slice(page, sets.unseen.names[i], sets.unseen.images[i], sets.unseen.labels[i], interior[i]);
+    show_slice(page, sets.unseen.names[i], sets.unseen.images[i], sets.unseen.labels[i], interior[i],
+               support::least_warped(scores));
   if (done.steps > 0) page.heading("Loss");
   support::show_losses(page, done);
   support::save_page(page, s);

@@ -1,5 +1,6 @@
 // The challenge's scores of membranes, in columns.
 #pragma once
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,12 @@ inline oxbow::membrane_scores best_of(oxbow::membrane_report const& r) {
           .wrong_pixels = r.wrong_pixels(),
           .iou = r.iou(),
           .dice = r.dice()};
+}
+
+/// The threshold of the least warping error.
+inline double least_warped(oxbow::membrane_report const& r) {
+  auto const best = std::ranges::find(r.at, r.warping_error(), &oxbow::membrane_scores::warping_error);
+  return best == r.at.end() ? 0.5 : best->threshold;
 }
 
 inline std::vector<std::string> membrane_titles(std::string first, std::string const& before = {}) {

@@ -8,6 +8,7 @@
 
 #include <oxbow/core/image.hpp>
 #include <oxbow/core/wording.hpp>
+#include <oxbow/metrics/warping.hpp>
 
 namespace support {
 
@@ -108,6 +109,27 @@ inline error_picture show_errors(byte_image const& grey, oxbow::label_image cons
     detail::tint(made.picture, i, dim, invented ? orange : sky, invented || missed ? 0.9f : 0.f);
   }
   return made;
+}
+
+/// Where a proposal cuts objects of the truth (orange) and joins them (sky blue), three pixels wide over the image.
+inline byte_image cut_picture(byte_image const& grey, oxbow::label_image const& truth,
+                              oxbow::image<float> const& proposed, double threshold) {
+  auto const wrong = oxbow::topology_errors(truth, proposed, threshold);
+  byte_image picture(grey.size, 3);
+  for (std::size_t i = 0; i < grey.data.size(); ++i)
+    detail::tint(picture, i, 0.7f * static_cast<float>(grey.data[i]), sky, 0);
+  oxbow::extent const size = grey.size;
+  for (int y = 0; y < size.height; ++y)
+    for (int x = 0; x < size.width; ++x) {
+      auto const what = static_cast<oxbow::topology_error>(wrong(y, x));
+      if (what != oxbow::topology_error::split && what != oxbow::topology_error::merger) continue;
+      colour const ink = what == oxbow::topology_error::split ? error_picture::invented_colour
+                                                              : error_picture::missed_colour;
+      for (int ny = std::max(0, y - 1); ny < std::min(size.height, y + 2); ++ny)
+        for (int nx = std::max(0, x - 1); nx < std::min(size.width, x + 2); ++nx)
+          detail::tint(picture, static_cast<std::size_t>(size.index(0, ny, nx)), 0, ink, 1);
+    }
+  return picture;
 }
 
 /// Each object in a colour of its own, background dark.

@@ -156,6 +156,13 @@ TEST_CASE("errors are those of the definition, on noise and on blobs") {
           auto const made = warping_error(truth, p, threshold), right = by_definition(truth, p, threshold);
           CHECK(made.splits == right.splits);
           CHECK(made.mergers == right.mergers);
+          auto const map = topology_errors(truth, p, threshold);
+          auto const marked = [&](topology_error e) {
+            return std::count(map.data.begin(), map.data.end(), static_cast<std::uint8_t>(e));
+          };
+          CHECK(marked(topology_error::merger) == right.mergers);
+          CHECK(marked(topology_error::split) == right.splits);
+          CHECK(marked(topology_error::none) == right.pixels - right.mismatches());
           CHECK(made.deletions == right.deletions);
           CHECK(made.additions == right.additions);
           CHECK(made.lost_holes == right.lost_holes);

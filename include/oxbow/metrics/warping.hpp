@@ -13,6 +13,9 @@
 
 namespace oxbow {
 
+/// What a pixel that stays wrong does to the topology.
+enum class topology_error : std::uint8_t { none, split, merger, deletion, addition, lost_hole, invented_hole };
+
 /// Pixels that stay wrong, by what they do to the topology.
 struct warping_errors {
   std::int64_t splits = 0, mergers = 0;            ///< an object cut in two, two objects joined
@@ -26,6 +29,17 @@ struct warping_errors {
   /// All pixels that cannot be warped away, as a share of all.
   double plain_error() const { return share(mismatches()); }
 
+  void add(topology_error what) {
+    switch (what) {
+      case topology_error::none: break;
+      case topology_error::split: ++splits; break;
+      case topology_error::merger: ++mergers; break;
+      case topology_error::deletion: ++deletions; break;
+      case topology_error::addition: ++additions; break;
+      case topology_error::lost_hole: ++lost_holes; break;
+      case topology_error::invented_hole: ++invented_holes; break;
+    }
+  }
   warping_errors& operator+=(warping_errors const& o) {
     splits += o.splits, mergers += o.mergers, deletions += o.deletions, additions += o.additions;
     lost_holes += o.lost_holes, invented_holes += o.invented_holes, pixels += o.pixels;
@@ -85,13 +99,11 @@ class warper {
       }
   }
 
-  warping_errors run() {
+  /// f(pixel of the slice, what is wrong with it) for each pixel that stays wrong.
+  template <class F> void run(F&& f) {
     warp();
     label();
-    warping_errors e;
-    e.pixels = std::int64_t{width_ - 2} * (height_ - 2);
-    for (int const i : mismatches()) classify(i, e);
-    return e;
+    for (int const i : mismatches()) f((i / width_ - 1) * (width_ - 2) + i % width_ - 1, classify(i));
   }
 
  private:
@@ -140,7 +152,7 @@ class warper {
     }
   }
 
-  void classify(int i, warping_errors& e) {
+  topology_error classify(int i) {
     bool background = false;
     std::int32_t first = 0, other = 0;
     for (int const step : ring_) {
@@ -150,11 +162,12 @@ class warper {
       else other = o;
     }
     bool const white = warped_[at(i)];
-    if (other != 0) ++(white ? e.splits : e.mergers);
-    else if (first == 0) ++(white ? e.deletions : e.additions);
-    else if (!background) ++(white ? e.invented_holes : e.lost_holes);
-    else if (!white) ++e.invented_holes;
-    else ++(cuts(i) ? e.splits : e.lost_holes);
+    using enum topology_error;
+    if (other != 0) return white ? split : merger;
+    if (first == 0) return white ? deletion : addition;
+    if (!background) return white ? invented_hole : lost_hole;
+    if (!white) return invented_hole;
+    return cuts(i) ? split : lost_hole;
   }
 
   /// Does the object around white pixel i fall apart without it? A walk from one neighbour looks for the others.
@@ -194,6 +207,23 @@ class warper {
 
 }  // namespace detail
 
+namespace detail {
+
+/// f(pixel of the stack, topology_error) for each pixel that stays wrong, slice by slice.
+template <class F>
+void for_each_topology_error(label_image const& truth, image<float> const& proposed, double threshold, F&& f) {
+  if (truth.size != proposed.size || proposed.channels != 1)
+    throw std::invalid_argument("warping_error: the truth measures " + size_text(truth.size) + " and the proposal " +
+                                size_text(proposed.size) + "; they must be of one size, with one channel.");
+  auto const plane = static_cast<std::size_t>(truth.size.height) * static_cast<std::size_t>(truth.size.width);
+  for (std::size_t z = 0; z < static_cast<std::size_t>(truth.size.depth); ++z)
+    warper(truth.data.data() + z * plane, proposed.data.data() + z * plane, truth.size.height, truth.size.width,
+           threshold)
+        .run([&](int pixel, topology_error what) { f(z * plane + static_cast<std::size_t>(pixel), what); });
+}
+
+}  // namespace detail
+
 /// Warps the truth towards `proposed > threshold` as far as topology allows, slice by slice, and counts what is left.
 /// Interior is 1 and white, membranes 0 and black; what lies outside of the image is black.
 ///
@@ -202,16 +232,20 @@ class warper {
 /// source  Jain et al., Boundary learning by optimization with topological constraints. CVPR 2010; classes of errors as
 ///         the evaluation of ISBI 2012 has them, without clustering
 inline warping_errors warping_error(label_image const& truth, image<float> const& proposed, double threshold) {
-  if (truth.size != proposed.size || proposed.channels != 1)
-    throw std::invalid_argument("warping_error: the truth measures " + size_text(truth.size) + " and the proposal " +
-                                size_text(proposed.size) + "; they must be of one size, with one channel.");
   warping_errors all;
-  auto const plane = static_cast<std::size_t>(truth.size.height) * static_cast<std::size_t>(truth.size.width);
-  for (std::size_t z = 0; z < static_cast<std::size_t>(truth.size.depth); ++z)
-    all += detail::warper(truth.data.data() + z * plane, proposed.data.data() + z * plane, truth.size.height,
-                          truth.size.width, threshold)
-               .run();
+  all.pixels = truth.size.volume();
+  detail::for_each_topology_error(truth, proposed, threshold, [&](std::size_t, topology_error what) { all.add(what); });
   return all;
+}
+
+/// Where they lie: each pixel a topology_error, `none` where the warped truth agrees. To be looked at.
+/// throws, cost, source  as warping_error
+inline label_image topology_errors(label_image const& truth, image<float> const& proposed, double threshold) {
+  label_image map(truth.size);
+  detail::for_each_topology_error(truth, proposed, threshold, [&](std::size_t pixel, topology_error what) {
+    map.data[pixel] = static_cast<std::uint8_t>(what);
+  });
+  return map;
 }
 
 }  // namespace oxbow
