@@ -15,12 +15,12 @@ using seer = model<unet_small, tile<512, 512>>;
 struct settings : support::experiment_settings {
   int drawn = 4;
   std::size_t every = 5;
-  float apart = 0;
-  std::int64_t smallest = 30;
+  float apart = 4;
+  std::int64_t smallest = 10;
   std::string weights = "paper";
 
   void ask(CLI::App& app) {
-    out = "nuclei", steps = 3000, epoch = 250;
+    out = "nuclei", steps = 4000, epoch = 250;
     app.add_option("--images", images, "folder of PNG or TIFF images, 8 or 16 bits");
     app.add_option("--labels", labels, "the same of object numbers, 0 background, in the same order");
     app.add_option("--every", every, "one image of so many is held out")

@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include <oxbow/host/reduce.hpp>
-#include <oxbow/ops/normalisation.hpp>
+#include <oxbow/ops/norm_factors.hpp>
 
 namespace oxbow::on_host {
 
@@ -121,9 +121,8 @@ inline void norm_factors(float const* scale, float const* shift, float const* st
       continue;
     }
     int const g = c / (channels / groups);
-    double const f = double{scale[c]} * statistics[groups + g];
-    factor[c] = static_cast<float>(f);
-    offset[c] = static_cast<float>(shift[c] - statistics[g] * f);
+    auto const f = ops::norm_factor_of(scale[c], shift[c], statistics[g], statistics[groups + g]);
+    factor[c] = f.a, offset[c] = f.b;
   }
 }
 
@@ -131,9 +130,8 @@ inline void norm_factors(float const* scale, float const* shift, float const* st
 inline void running_factors(float const* scale, float const* shift, float const* mean, float const* variance,
                             int channels, float* factor, float* offset) {
   for (int c = 0; c < channels; ++c) {
-    double const f = scale[c] / std::sqrt(variance[c] + ops::norm_epsilon);
-    factor[c] = static_cast<float>(f);
-    offset[c] = static_cast<float>(shift[c] - mean[c] * f);
+    auto const f = ops::running_factor_of(scale[c], shift[c], mean[c], variance[c]);
+    factor[c] = f.a, offset[c] = f.b;
   }
   for (int c = channels; c < layout::blocks(channels) * layout::block; ++c) factor[c] = offset[c] = 0;
 }
@@ -181,19 +179,12 @@ template <class Arch = native> void norm_grad_statistics(thread_pool& pool, oper
 inline void norm_grad_factors(float const* scale, float const* statistics, float const* sums, int channels, int groups,
                               std::int64_t pixels, float* a, float* b, float* c) {
   int const padded = layout::blocks(channels) * layout::block, members = channels / groups;
-  double const n = static_cast<double>(pixels * members);
   for (int i = 0; i < padded; ++i) a[i] = b[i] = c[i] = 0;
   for (int g = 0; g < groups; ++g) {
-    double const mean = double{statistics[g]}, inverse = double{statistics[groups + g]};
-    double mean_d = 0, mean_dx = 0;  // of scale · dy and of scale · dy · x̂, over the group
+    auto const means = ops::norm_grad_means_of(g, scale, sums, channels, groups, pixels);
     for (int i = g * members; i < (g + 1) * members; ++i) {
-      mean_dx += double{scale[i]} * double{sums[i]} / n;
-      mean_d += double{scale[i]} * double{sums[channels + i]} / n;
-    }
-    for (int i = g * members; i < (g + 1) * members; ++i) {
-      a[i] = static_cast<float>(inverse * double{scale[i]});
-      b[i] = static_cast<float>(-inverse * inverse * mean_dx);
-      c[i] = static_cast<float>(inverse * (mean * inverse * mean_dx - mean_d));
+      auto const f = ops::norm_grad_factor_of(scale[i], statistics[g], statistics[groups + g], means);
+      a[i] = f.a, b[i] = f.b, c[i] = f.c;
     }
   }
 }

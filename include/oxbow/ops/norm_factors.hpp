@@ -30,21 +30,31 @@ struct norm_grad_factor {
   float a, b, c;
 };
 
-/// Channel i of the gradient of a norm over `pixels` pixels.
-/// shapes  scale: channels; statistics: 2 · groups; sums: 2 · channels, those of norm_grad_statistics
-inline OXBOW_DEVICE norm_grad_factor norm_grad_factor_of(int i, float const* scale, float const* statistics,
-                                                         float const* sums, int channels, int groups,
-                                                         std::int64_t pixels) {
-  int const members = channels / groups, g = i / members;
+/// Means over a group of scale · dy and of scale · dy · x̂.
+struct norm_grad_means {
+  double d = 0, dx = 0;
+};
+
+/// Those of group g over `pixels` pixels.
+/// shapes  scale: channels; sums: 2 · channels, those of norm_grad_statistics
+inline OXBOW_DEVICE norm_grad_means norm_grad_means_of(int g, float const* scale, float const* sums, int channels,
+                                                       int groups, std::int64_t pixels) {
+  int const members = channels / groups;
   double const n = static_cast<double>(pixels * members);
-  double const mean = static_cast<double>(statistics[g]), inverse = static_cast<double>(statistics[groups + g]);
-  double mean_d = 0, mean_dx = 0;  // of scale · dy and of scale · dy · x̂, over the group
+  norm_grad_means m;
   for (int k = g * members; k < (g + 1) * members; ++k) {
-    mean_dx += static_cast<double>(scale[k]) * static_cast<double>(sums[k]) / n;
-    mean_d += static_cast<double>(scale[k]) * static_cast<double>(sums[channels + k]) / n;
+    m.dx += static_cast<double>(scale[k]) * static_cast<double>(sums[k]) / n;
+    m.d += static_cast<double>(scale[k]) * static_cast<double>(sums[channels + k]) / n;
   }
-  return {static_cast<float>(inverse * static_cast<double>(scale[i])), static_cast<float>(-inverse * inverse * mean_dx),
-          static_cast<float>(inverse * (mean * inverse * mean_dx - mean_d))};
+  return m;
+}
+
+/// A channel of the gradient of a norm, from its scale, and its group's statistics and means.
+inline OXBOW_DEVICE norm_grad_factor norm_grad_factor_of(float scale, float mean, float inverse_deviation,
+                                                         norm_grad_means m) {
+  double const inverse = static_cast<double>(inverse_deviation);
+  return {static_cast<float>(inverse * static_cast<double>(scale)), static_cast<float>(-inverse * inverse * m.dx),
+          static_cast<float>(inverse * (static_cast<double>(mean) * inverse * m.dx - m.d))};
 }
 
 }  // namespace oxbow::ops

@@ -192,8 +192,10 @@ template <form Form, loss_function const* Loss = &loss_of<cross_entropy>::self, 
                                             p[o.parameter[3] + c]);
       f.a[i] = n.a, f.b[i] = n.b;
     } else {
-      auto const n = ops::norm_grad_factor_of(c, p + o.parameter[0], tensor(2), tensor(3), o.out_channels, o.groups,
-                                              o.out_size.volume());
+      int const g = c / (o.out_channels / o.groups);
+      auto const means =
+          ops::norm_grad_means_of(g, p + o.parameter[0], tensor(3), o.out_channels, o.groups, o.out_size.volume());
+      auto const n = ops::norm_grad_factor_of(p[o.parameter[0] + c], tensor(2)[g], tensor(2)[o.groups + g], means);
       f.a[i] = n.a, f.b[i] = n.b, f.c[i] = n.c;
     }
   }
