@@ -44,7 +44,7 @@ TEST_CASE("adamw") { agrees(adamw{.rate = .01f}); }
 
 TEST_CASE("the length of a gradient, and what it says about the scale of the loss") {
   std::vector<float> g = numbers(count, 2, -1, 1);
-  device_array<double> const sums{128};
+  device_array<double> const sums{on_cuda::gradient_norm::parts + 1};
   auto const norm_of = [&](std::vector<float> const& x, device_array<on_cuda::scale_state> const& scale) {
     device_array<float> const d{x};
     using kernel = on_cuda::gradient_norm;

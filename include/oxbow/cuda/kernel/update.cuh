@@ -20,8 +20,10 @@ struct scale_state {
 /// out[block] = the sum of squares of a share of x; then, over one block with `doubles` set, the root of the sum of
 /// the parts, and what it says about the scale: halved and the step skipped where it is not finite, doubled after
 /// `patience` steps that were.
+/// needs  floats: aligned to 16 bytes. `parts` blocks of loads of 16 bytes, so that any chip has enough of them under
+///        way; the same for all chips, so that the order of the sum is
 struct gradient_norm {
-  static constexpr int threads = 256, parts = 64, patience = 2000;
+  static constexpr int threads = 256, parts = 1024, patience = 2000;
   using reduce = cub::BlockReduce<double, threads>;
   using storage = typename reduce::TempStorage;
   struct args {
@@ -33,11 +35,16 @@ struct gradient_norm {
   };
   __device__ static void run(args const& a, storage& smem) {
     double sum = 0;
-    std::int64_t const share = (a.count + gridDim.x - 1) / gridDim.x, begin = share * blockIdx.x;
-    std::int64_t const end = begin + share < a.count ? begin + share : a.count;
-    for (std::int64_t i = begin + threadIdx.x; i < end; i += threads) {
-      double const x = a.doubles != nullptr ? a.doubles[i] : static_cast<double>(a.floats[i]);
-      sum += a.doubles != nullptr ? x : x * x;
+    std::int64_t const first = std::int64_t{blockIdx.x} * threads + threadIdx.x, step = std::int64_t{gridDim.x} * threads;
+    if (a.doubles != nullptr) {
+      for (std::int64_t i = first; i < a.count; i += step) sum += a.doubles[i];
+    } else {
+      auto const add = [&](float x) { sum += static_cast<double>(x) * static_cast<double>(x); };
+      for (std::int64_t i = first; i < a.count / 4; i += step) {
+        float4 const x = reinterpret_cast<float4 const*>(a.floats)[i];
+        add(x.x), add(x.y), add(x.z), add(x.w);
+      }
+      for (std::int64_t i = a.count / 4 * 4 + first; i < a.count; i += step) add(a.floats[i]);
     }
     double const all = reduce(smem).Sum(sum);
     if (threadIdx.x != 0) return;

@@ -64,7 +64,7 @@ template <class Model, class Backend> class device_network {
         mirror_(static_cast<std::size_t>(Model::forward.parameter_count)) {
     carver c;
     std::int64_t const values = c.take(Model::forward.parameter_count * 4), state = c.take(sizeof(scale_state)),
-                       sums = c.take(sizeof(double) * 128);
+                       sums = c.take(sizeof(double) * (on_cuda::gradient_norm::parts + 1));
     fixed_ = device_memory{c.bytes(), stream_.get(), "the parameters"};
     values_ = reinterpret_cast<float*>(fixed_.data() + values);
     state_ = reinterpret_cast<scale_state*>(fixed_.data() + state);
