@@ -7,7 +7,7 @@
 namespace oxbow::on_host {
 
 /// How the anchor's output is cut into tiles.
-struct tiling {
+struct step_tiles {
   extent tile{}, count{};
   int input_channels = 0;  ///< of a convolution, gathered at a time
 
@@ -36,9 +36,9 @@ constexpr int even_part(int size, int most, int unit) {
 }
 
 /// unit: what a tile's size must be a multiple of. The tiles of a step depend on its shape alone.
-template <class Arch> constexpr tiling tile_step(instruction const& anchor, extent unit) {
+template <class Arch> constexpr step_tiles tile_step(instruction const& anchor, extent unit) {
   extent const size = anchor.out_size;
-  tiling t{.tile = unit, .input_channels = anchor.in_channels};
+  step_tiles t{.tile = unit, .input_channels = anchor.in_channels};
   bool const convolves = is_convolution(anchor.kind) || anchor.kind == op_kind::up_convolve;
   int pixels = plain_floats / (layout::blocks(anchor.out_channels) * layout::lanes(anchor.out_channels));
   if (convolves) {

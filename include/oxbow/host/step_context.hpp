@@ -36,7 +36,7 @@ struct prepared_step {
   form what{};
   instruction const* instructions = nullptr;
   operand const* operands = nullptr;
-  tiling tiles{};
+  step_tiles tiles{};
   int fast[most_ops]{};              ///< of each convolution, the tile of Winograd's algorithm; 0: direct
   std::int64_t weights[most_ops]{};  ///< floats, in the packed memory, of each convolution
   std::int64_t biases[most_ops]{};

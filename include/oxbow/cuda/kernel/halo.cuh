@@ -1,5 +1,6 @@
 // The pixels of a tile and a border of one around them, 32 channels at a time, from one or two tensors.
 #pragma once
+#include <oxbow/core/layout.hpp>
 #include <oxbow/cuda/arch/copy_async.cuh>
 #include <oxbow/cuda/tile/layout.cuh>
 #include <oxbow/cuda/tune/conv_tile.hpp>
@@ -16,7 +17,8 @@ template <conv_shape Shape, conv_tile Tile, class T> struct halo {
   static constexpr int height = tile_height + 2, width = tile_width + 2, pixels = height * width;
   static constexpr int in_height = Shape.in_height(), in_width = Shape.in_width();
   static constexpr int first_chunks = Shape.first_chunks(), chunks = Shape.chunks();
-  static constexpr int first_padded = tune::padded(Shape.first), second_padded = tune::padded(Shape.second);
+  static constexpr int first_padded = layout_of_octets::padded(Shape.first),
+                       second_padded = layout_of_octets::padded(Shape.second);
   static constexpr int pitch = 16, plane = pixels * pitch, bytes = chunk / 8 * plane;
   static constexpr bool ragged = Shape.first % chunk != 0 || Shape.second % chunk != 0;
 

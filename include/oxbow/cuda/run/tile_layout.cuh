@@ -32,7 +32,7 @@ class tile_layout {
                                std::to_string(most) + ". Use fewer channels in front of the 1x1 convolution.");
   }
 
-  tiling tiles{};
+  step_tiles tiles{};
   std::size_t bytes = 0;
 
  private:

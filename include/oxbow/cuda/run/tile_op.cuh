@@ -100,7 +100,7 @@ struct tile_extents {
 };
 
 /// How the anchor's output is cut into tiles: boxes of pixels, and ranges of channels.
-struct tiling {
+struct step_tiles {
   extent tile{}, size{};
   int channel_tile = 0, channels = 0;
 

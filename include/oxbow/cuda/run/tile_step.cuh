@@ -32,7 +32,7 @@ template <form Form, loss_function const* Loss = &loss_of<cross_entropy>::self, 
     float const* parameters;
     float const* packed;
     run_scalars const* run;
-    tiling tiles;
+    step_tiles tiles;
   };
 
   __device__ static void run(args const& a, storage& smem) {

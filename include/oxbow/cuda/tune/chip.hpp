@@ -23,7 +23,6 @@ struct sm100 : sm90 {};
 
 namespace tune {
 constexpr int ceil_div(int a, int b) { return (a + b - 1) / b; }
-constexpr int padded(int channels) { return ceil_div(channels, 8) * 8; }
 }  // namespace tune
 
 }  // namespace oxbow::on_cuda

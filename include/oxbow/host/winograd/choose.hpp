@@ -65,7 +65,7 @@ constexpr box whole_tiles(box b, int tile) {
 /// Boxes of a step whose anchor is done with `tile`: all begin on multiples of it, so a pixel's place in its tile, and
 /// with it every bit, does not depend on the boxes. They may then depend on the number of threads: few boxes are
 /// as many for each.
-constexpr tiling fast_tiling(instruction const& anchor, extent unit, int tile, int threads) {
+constexpr step_tiles fast_tiles(instruction const& anchor, extent unit, int tile, int threads) {
   constexpr int most = 42, deep = 84, widest = 32;  // tiles: the transforms of few channels stay in a cache of 1 MB,
                                                     // many share the weights that stream in from memory
   extent const size = anchor.out_size;
@@ -82,7 +82,7 @@ constexpr tiling fast_tiling(instruction const& anchor, extent unit, int tile, i
   if (down * across < 8 * threads)
     while (down < rows && down * across % threads != 0) ++down;
   height = parts(rows, down);
-  tiling t{.tile = {1, height * unit.height, width * unit.width}, .input_channels = anchor.in_channels};
+  step_tiles t{.tile = {1, height * unit.height, width * unit.width}, .input_channels = anchor.in_channels};
   for (int a = 0; a < 3; ++a) t.count[a] = parts(size[a], t.tile[a]);
   return t;
 }
