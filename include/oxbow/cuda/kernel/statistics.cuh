@@ -2,6 +2,7 @@
 #pragma once
 #include <cub/warp/warp_reduce.cuh>
 
+#include <oxbow/cuda/kernel/pixel_loss.cuh>
 #include <oxbow/cuda/kernel/run_scalars.cuh>
 #include <oxbow/cuda/kernel/stored.cuh>
 #include <oxbow/ops/normalisation.hpp>
