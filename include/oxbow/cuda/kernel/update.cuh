@@ -35,7 +35,8 @@ struct gradient_norm {
   };
   __device__ static void run(args const& a, storage& smem) {
     double sum = 0;
-    std::int64_t const first = std::int64_t{blockIdx.x} * threads + threadIdx.x, step = std::int64_t{gridDim.x} * threads;
+    std::int64_t const first = std::int64_t{blockIdx.x} * threads + threadIdx.x;
+    std::int64_t const step = std::int64_t{gridDim.x} * threads;
     if (a.doubles != nullptr) {
       for (std::int64_t i = first; i < a.count; i += step) sum += a.doubles[i];
     } else {
