@@ -6,6 +6,7 @@
 
 #include <oxbow/check/tiles.hpp>
 #include <oxbow/check/trace.hpp>
+#include <oxbow/lower/model.hpp>
 #include <oxbow/net/named.hpp>
 using namespace oxbow;
 
@@ -82,6 +83,12 @@ TEST_CASE("steps of which none is a multiple of the other") {
   CHECK(sampling_along(t->net, 2).alignment == 6);
   CHECK(nearest_legal(t->net, 2, 61, +1) == 66);
 }
+template <class Net, class Tile> constexpr bool keeps_scale = model<Net, Tile>::keeps_scale;
+static_assert(keeps_scale<unet<2, 2>, tile<60, 60>>);
+static_assert(keeps_scale<seq<conv<2, 3, pad::zero, 2>, up_conv<2>>, tile<32, 48>>);
+static_assert(!keeps_scale<conv<2, 3, pad::zero, 2>, tile<32, 48>>);       // half as large
+static_assert(!keeps_scale<seq<upsample<2>, conv<2>>, tile<32, 48>>);      // larger than the tile
+static_assert(!keeps_scale<conv<2, 2>, tile<32, 48>>);                     // half a pixel aside
 TEST_CASE("dilated convolutions") {
   check<seq<conv<2, 3, pad::valid, 1, 4>, conv<2, 3, pad::zero, 1, 8>, max_pool<5>>>(1, 80, {1, 33, 33});
 }

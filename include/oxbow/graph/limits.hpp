@@ -6,8 +6,8 @@ namespace oxbow {
 /// The only place that knows. Raising a number costs compile time and nothing else; a network
 /// that does not fit is one compile error.
 struct limits {
-  static constexpr int ops = 512;                   ///< forward and backward
-  static constexpr int forward_ops = ops / 3;       ///< differentiation makes about two more of each; program asks
+  static constexpr int ops = 512;                   ///< forward and backward; lower/program.hpp asks whether they fit
+  static constexpr int forward_ops = ops / 3;       ///< differentiation makes about two more of each
   static constexpr int values = ops + ops / 8 + 8;  ///< poolings and the loss make two
   static constexpr int parameters = ops / 4;        ///< tensors
   static constexpr int layers = ops / 4;            ///< places that have a path

@@ -87,5 +87,10 @@ inline std::int64_t count_labels(image_view<std::uint8_t const> labels, int clas
   }
   return n;
 }
+/// The same for those of a model, whose classes a label has to have room for.
+template <class Model> std::int64_t count_labels(image_view<std::uint8_t const> labels) {
+  static_assert(Model::classes <= ignored, "loss: labels are bytes and 255 means ignored. Use at most 255 classes.");
+  return count_labels(labels, Model::classes);
+}
 
 }  // namespace oxbow

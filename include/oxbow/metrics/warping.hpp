@@ -205,10 +205,6 @@ class warper {
   std::int32_t walks_ = 0;
 };
 
-}  // namespace detail
-
-namespace detail {
-
 /// f(pixel of the stack, topology_error) for each pixel that stays wrong, slice by slice.
 template <class F>
 void for_each_topology_error(label_image const& truth, image<float> const& proposed, double threshold, F&& f) {

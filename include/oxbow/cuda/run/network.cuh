@@ -126,12 +126,10 @@ template <class Model, class Backend> class device_network {
   /// weights are as large as Model::output; empty weights are all one. accumulate: add to the gradients.
   double loss_and_gradients(image_view<float const> tile, image_view<std::uint8_t const> labels,
                             image_view<float const> weights, random_key key, bool accumulate) {
-    static_assert(Model::classes <= ignored, "loss_and_gradients: labels are bytes and 255 means ignored. "
-                                             "Use at most 255 classes.");
     require_image("the tile", tile.size, tile.channels, Model::tile, Model::input_channels);
     require_image("the labels", labels.size, labels.channels, Model::output, 1);
     if (weights.data != nullptr) require_image("the weights", weights.size, weights.channels, Model::output, 1);
-    std::int64_t const labelled = count_labels(labels, Model::classes);
+    std::int64_t const labelled = count_labels<Model>(labels);
     device_.use();
     if (!training_) prepare_training();
     send_parameters();
