@@ -89,7 +89,7 @@ template <class Program, class Arch, tuning Tuned = tuning{}> class executor fin
     for (int i = 0; i < s.what.count; ++i) {
       if (!reads_weights(s.instructions[i].kind)) continue;
       weight_use const u = weights_of(s.instructions[i], t::parameters.items);
-      s.weights[i] = packed, packed += weight_floats(s.fast[i], u);
+      s.weights[i] = packed, packed += weight_floats(s.by_panel ? 0 : s.fast[i], u);
       s.biases[i] = packed, packed += packed_weights<Arch>::panels(u.outputs()) * packed_weights<Arch>::panel;
     }
   }
@@ -119,7 +119,7 @@ template <class Program, class Arch, tuning Tuned = tuning{}> class executor fin
         bias[k] = biased && k < u.outputs() ? parameters[t::parameters.items[o.parameter + 1].offset + k] : 0.f;
       std::vector<float> factor;
       if (o.folded != none) fold(o, u.outputs(), parameters, factor, bias);
-      pack_weights(s.fast[i], u, parameters + t::parameters.items[o.parameter].offset,
+      pack_weights(s.by_panel ? 0 : s.fast[i], u, parameters + t::parameters.items[o.parameter].offset,
                    factor.empty() ? nullptr : factor.data(), packed + s.weights[i]);
     }
   }
@@ -132,20 +132,24 @@ template <class Program, class Arch, tuning Tuned = tuning{}> class executor fin
     return floats;
   }
   void pack_weights(int fast, weight_use const& u, float const* from, float const* factor, float* to) {
-    int const panels = packed_weights<Arch>::panels(u.outputs()), blocks = layout::blocks(u.inputs());
-    auto const by_block = [&]<int Tile>() {
-      pool_.run(std::int64_t{panels} * blocks, [&](int, std::int64_t i) {
-        int const first = static_cast<int>(i % blocks) * layout::block;
-        winograd_weights<Arch, Tile>::pack(from, u, static_cast<int>(i / blocks), first,
-                                           std::min(first + layout::block, u.inputs()), factor, to);
+    using plain = packed_weights<Arch>;
+    int const panels = plain::panels(u.outputs()), blocks = layout::blocks(u.inputs());
+    auto const for_each_block = [&](auto const& f) {
+      pool_.run(std::int64_t{panels} * blocks,
+                [&](int, std::int64_t i) { f(static_cast<int>(i / blocks), static_cast<int>(i % blocks)); });
+    };
+    auto const transformed = [&]<int Tile>() {
+      using weights = winograd_weights<Arch, Tile>;
+      for_each_block([&](int panel, int block) {
+        alignas(64) float taps[layout::block * 9 * plain::panel];
+        plain::pack_block(from, u, panel, block, factor, taps);
+        weights::transform(taps, u.inputs(), block, to + panel * weights::panel_floats(u.inputs()));
       });
     };
-    if constexpr (Tuned.winograd >= 2) if (fast == 2) return by_block.template operator()<2>();
-    if constexpr (Tuned.winograd >= 4) if (fast == 4) return by_block.template operator()<4>();
-    if constexpr (Tuned.winograd >= 6) if (fast == 6) return by_block.template operator()<6>();
-    pool_.run(panels, [&](int, std::int64_t panel) {
-      packed_weights<Arch>::pack_panel(from, u, static_cast<int>(panel), factor, to);
-    });
+    if constexpr (Tuned.winograd >= 2) if (fast == 2) return transformed.template operator()<2>();
+    if constexpr (Tuned.winograd >= 4) if (fast == 4) return transformed.template operator()<4>();
+    if constexpr (Tuned.winograd >= 6) if (fast == 6) return transformed.template operator()<6>();
+    for_each_block([&](int panel, int block) { plain::pack(from, u, panel, block, factor, to); });
   }
 
   /// A batch norm behind the convolution: y = (w·x + b − mean) · scale / √(variance + ε) + shift.

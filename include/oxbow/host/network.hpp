@@ -20,8 +20,8 @@ namespace oxbow {
 /// The back end for CPUs. No bit of a result depends on these.
 struct host {
   int threads = 0;  ///< 0 is one for each core
-  /// Transformed weights stay in memory for the next prediction; else each layer's are made when it runs, which for
-  /// unet_2015 at 572 takes 334 MB less and 5 to 17 % longer; docs/cpu-performance.md.
+  /// Packed weights stay in memory for the next prediction; else each layer's are made when it runs, which for
+  /// unet_2015 at 572 takes 136 MB less and about 8 % longer; docs/cpu-performance.md.
   bool keep_weights = true;
 };
 

@@ -24,25 +24,45 @@ template <class Arch> struct packed_weights {
     return panel_index * panel_floats(inputs, taps) + std::int64_t{block} * layout::block * taps * panel;
   }
 
-  /// One panel. factor: what each output's weights are multiplied with, or null.
-  static void pack_panel(float const* weights, weight_use const& u, int panel_index, float const* factor, float* out) {
-    int const taps = u.taps(), inputs = u.inputs(), outputs = u.outputs();
-    std::int64_t const row = std::int64_t{u.columns} * taps;
-    std::int64_t const per_output = u.rows_are_outputs ? row : taps, per_input = u.rows_are_outputs ? taps : row;
-    int const slices = u.by_tap ? taps : 1, taps_each = u.by_tap ? 1 : taps;
-    int const first = panel_index * panel, count = outputs - first < panel ? outputs - first : panel;
-    for (int slice = 0; slice < slices; ++slice) {
-      float* to =
-          out + slice * (panels(outputs) * panel_floats(inputs, 1)) + panel_index * panel_floats(inputs, taps_each);
-      for (int block = 0; block < inputs; block += layout::block)
-        for (int t = 0; t < taps_each; ++t)
-          for (int c = block; c < inputs && c < block + layout::block; ++c, to += panel) {
-            int const tap = u.by_tap ? slice : u.flipped ? taps - 1 - t : t;
-            float const* from = weights + c * per_input + first * per_output + tap;
-            for (int k = 0; k < count; ++k) to[k] = from[k * per_output] * (factor ? factor[first + k] : 1.f);
-            for (int k = count; k < panel; ++k) to[k] = 0;
-          }
-    }
+  /// One panel and one block of inputs. factor: what each output's weights are multiplied with, or null
+  static void pack(float const* weights, weight_use const& u, int panel_index, int block, float const* factor,
+                   float* out) {
+    int const slices = u.by_tap ? u.taps() : 1, taps = u.by_tap ? 1 : u.taps();
+    for (int slice = 0; slice < slices; ++slice)
+      pack_block(weights + slice, u, taps, panel_index, block, factor,
+                 out + slice * (panels(u.outputs()) * panel_floats(u.inputs(), 1)) +
+                     offset(panel_index, u.inputs(), block, taps));
+  }
+  /// The same of a convolution that is not by_tap, to `out` itself: tap, input, output.
+  static void pack_block(float const* weights, weight_use const& u, int panel_index, int block, float const* factor,
+                         float* out) {
+    pack_block(weights, u, u.taps(), panel_index, block, factor, out);
+  }
+
+ private:
+  /// The source is read row by row, and asked for one block of inputs ahead; what is written stays in the first cache.
+  static void pack_block(float const* weights, weight_use const& u, int taps, int panel_index, int block,
+                         float const* factor, float* out) {
+    std::int64_t const row = std::int64_t{u.columns} * u.taps();
+    std::int64_t const per_output = u.rows_are_outputs ? row : u.taps();
+    std::int64_t const per_input = u.rows_are_outputs ? u.taps() : row;
+    int const first = panel_index * panel, count = u.outputs() - first < panel ? u.outputs() - first : panel;
+    int const begin = block * layout::block, left = u.inputs() - begin;
+    int const inputs = left < layout::block ? left : layout::block;
+    if (count < panel) std::memset(out, 0, sizeof(float) * static_cast<std::size_t>(inputs * taps * panel));
+    auto const move = [&](int k, int c) {
+      float const* const from = weights + (first + k) * per_output + (begin + c) * per_input;
+      float const scale = factor != nullptr ? factor[first + k] : 1.f;
+      __builtin_prefetch(from + layout::block * per_input);
+      for (int t = 0; t < taps; ++t)
+        out[(std::ptrdiff_t{u.flipped ? taps - 1 - t : t} * inputs + c) * panel + k] = from[t] * scale;
+    };
+    if (u.rows_are_outputs)
+      for (int k = 0; k < count; ++k)
+        for (int c = 0; c < inputs; ++c) move(k, c);
+    else
+      for (int c = 0; c < inputs; ++c)
+        for (int k = 0; k < count; ++k) move(k, c);
   }
 };
 

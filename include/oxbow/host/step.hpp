@@ -35,6 +35,7 @@ template <form Form, class Arch, tuning Tuned> struct step_kernel {
                            ? 0
                            : winograd_tile(a, Tuned.winograd, repack);
       s.fast[Form.anchor] = fast;
+      s.by_panel = transforms_by_panel(a.in_channels, a.out_channels, fast);
       s.tiles = fast > 0 ? fast_tiles(a, unit, fast, threads) : tile_step<Arch>(a, unit);
       // Tiles of one size need not read as much: poolings, strides and mirrors meet them in another phase, the
       // borders cut them. So each tile is asked; what it lays out now is what it lays out when it runs.

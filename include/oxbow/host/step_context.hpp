@@ -38,6 +38,7 @@ struct prepared_step {
   operand const* operands = nullptr;
   step_tiles tiles{};
   int fast[most_ops]{};              ///< of each convolution, the tile of Winograd's algorithm; 0: direct
+  bool by_panel = false;             ///< are the anchor's transformed weights made in each box?
   std::int64_t weights[most_ops]{};  ///< floats, in the packed memory, of each convolution
   std::int64_t biases[most_ops]{};
   std::int64_t thread_floats = 0, shared_floats = 0;

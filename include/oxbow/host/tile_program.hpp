@@ -200,10 +200,11 @@ template <form Form, class Arch, int Most> class tile_program {
   template <int I, int Tile> void winograd_convolve(convolution const& c, patch const& y) {
     instruction const& o = at(I);
     box const out = whole_tiles(y.where, Tile), needed = input_box(c, out);
-    winograd_box<Arch, Tile> const fast{out.size, o.in_channels, o.out_channels};
+    winograd_box<Arch, Tile> const fast{out.size, o.in_channels, o.out_channels, s_.by_panel};
     tile_grid const grid{needed.origin.height, needed.origin.width, fast.rows(), fast.columns(), Tile, Tile + 2};
     float *const v = take_floats(fast.input_floats()), *const m = take_floats(fast.product_floats()),
-                 *const gathered = take_floats(o.in[0].made == none ? grid.gathered_floats() : 0);
+                 *const gathered = take_floats(o.in[0].made == none ? grid.gathered_floats() : 0),
+                 *const u = s_.by_panel ? take_floats(fast.weight_floats()) : nullptr;
     if (measuring()) return;
     for (int b = 0; b < layout::blocks(o.in_channels); ++b) {
       if (o.in[0].made != none) {
@@ -219,9 +220,9 @@ template <form Form, class Arch, int Most> class tile_program {
       });
     }
     if constexpr (activates_next(I)) {
-      if (may_activate(I)) return fast.template multiply<function_at<I + 1>()>(v, weights(I), bias(I), m, y);
+      if (may_activate(I)) return fast.template multiply<function_at<I + 1>()>(v, weights(I), u, bias(I), m, y);
     }
-    fast.template multiply<&function_of<identity>::self>(v, weights(I), bias(I), m, y);
+    fast.template multiply<&function_of<identity>::self>(v, weights(I), u, bias(I), m, y);
   }
   static constexpr bool activates_next(int i) {
     return i + 1 < Form.count && Form.kind(i + 1) == op_kind::activate;

@@ -15,6 +15,16 @@ struct fast_shape {
   }
 };
 
+/// Tiles of a box of more than 128 input channels: many share the weights that stream in from memory.
+inline constexpr int deep_box_tiles = 84;
+
+/// Are transformed weights made panel by panel in each box? They are where all of them are more than a core's share of
+/// the last cache.
+constexpr bool transforms_by_panel(int inputs, int outputs, int tile) {
+  constexpr std::int64_t most = 10 << 20;
+  return tile > 0 && std::int64_t{inputs} * outputs * (tile + 2) * (tile + 2) * std::int64_t{sizeof(float)} > most;
+}
+
 namespace detail {
 
 /// Bytes of weights that memory delivers while a core does one multiplication of vectors of 16; two cores together
@@ -28,10 +38,14 @@ inline constexpr std::int64_t bytes_per_product = 5, cached_bytes = 1 << 20;
 constexpr std::int64_t cost_of(fast_shape const& s, int tile, bool packs) {
   std::int64_t const in = s.inputs, out_blocks = (s.outputs + 15) / 16, in_blocks = (s.inputs + 15) / 16;
   std::int64_t const area = (tile + 2) * (tile + 2), tiles = s.tiles(tile), taps = tile == 0 ? 9 : area;
-  std::int64_t const vectors = taps * in * out_blocks, bytes = vectors * 64;
+  std::int64_t const vectors = taps * in * out_blocks;
+  bool const by_panel = transforms_by_panel(s.inputs, s.outputs, tile);
+  std::int64_t const boxes = by_panel ? (tiles + deep_box_tiles - 1) / deep_box_tiles : 1;
+  std::int64_t const bytes = (by_panel ? vectors / area * 9 * boxes : vectors) * 64;
   std::int64_t const compute =
       tile == 0 ? vectors * s.rows * s.columns
-                : tiles * (vectors + 5 * area * in_blocks + 4 * area * out_blocks) + (packs ? 3 * vectors : 0);
+                : tiles * (vectors + 5 * area * in_blocks + 4 * area * out_blocks) +
+                      (by_panel || packs ? 3 * vectors * boxes : 0);
   std::int64_t const stream = bytes > cached_bytes ? bytes / bytes_per_product : 0;
   return compute > stream ? compute : stream;
 }
@@ -39,7 +53,7 @@ constexpr std::int64_t cost_of(fast_shape const& s, int tile, bool packs) {
 }  // namespace detail
 
 /// The tile of the fastest algorithm among the direct one (0) and F(2 × 2) … F(most × most).
-/// packs: weights are transformed for every run
+/// packs: weights have changed before every run
 constexpr int fastest_tile(fast_shape const& s, int most, bool packs) {
   int best = 0;
   for (int tile = 2; tile <= most; tile += 2)
@@ -66,15 +80,14 @@ constexpr box whole_tiles(box b, int tile) {
 /// with it every bit, does not depend on the boxes. They may then depend on the number of threads: few boxes are
 /// as many for each.
 constexpr step_tiles fast_tiles(instruction const& anchor, extent unit, int tile, int threads) {
-  constexpr int most = 42, deep = 84, widest = 32;  // tiles: the transforms of few channels stay in a cache of 1 MB,
-                                                    // many share the weights that stream in from memory
+  constexpr int most = 42, widest = 32;  // tiles: the transforms of few channels stay in a cache of 1 MB
   extent const size = anchor.out_size;
   for (int a = 1; a < 3; ++a)
     for (int const step = unit[a]; unit[a] % tile != 0;) unit[a] += step;
   auto const parts = [](int length, int count) { return (length + count - 1) / count; };
   int const columns = parts(size.width, unit.width), rows = parts(size.height, unit.height);
   int const per_unit = unit.height / tile * (unit.width / tile);
-  int const wanted = (anchor.in_channels <= 128 ? most : deep) / per_unit;
+  int const wanted = (anchor.in_channels <= 128 ? most : deep_box_tiles) / per_unit;
   int const across = parts(columns, widest * tile / unit.width > 0 ? widest * tile / unit.width : 1);
   int const width = parts(columns, across);
   int height = wanted / width > 0 ? wanted / width : 1;

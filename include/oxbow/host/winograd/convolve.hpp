@@ -9,39 +9,56 @@ namespace oxbow::on_host {
 
 /// F(Tile × Tile) on rows × columns tiles of one box.
 ///
-/// memory  the box's transformed inputs, and the products of one panel of outputs
+/// memory  the box's transformed inputs, the products of one panel of outputs and, where they are made for the box, its
+///         transformed weights
 /// error   docs/cpu-performance.md
 template <class Arch, int Tile> class winograd_box {
  public:
   static constexpr int area = winograd<Tile>::area, panel = packed_weights<Arch>::panel;
 
-  winograd_box(extent size, int inputs, int outputs)
+  /// by_panel: transformed weights are made here, of some of the inputs at a time; the sums of their products, and
+  /// with them every bit, are the same
+  winograd_box(extent size, int inputs, int outputs, bool by_panel)
       : rows_{size.height / Tile},
         columns_{size.width / Tile},
         inputs_{inputs},
         outputs_{outputs},
-        groups_{rows_ * columns_, layout::blocks(inputs), micro_tile_of<Arch>().pixels} {}
+        chunk_{by_panel && inputs > most_at_a_time ? most_at_a_time : inputs},
+        groups_{rows_ * columns_, layout::blocks(chunk_), micro_tile_of<Arch>().pixels} {}
 
-  std::int64_t input_floats() const { return area * groups_.point_floats; }
+  std::int64_t input_floats() const { return (inputs_ + chunk_ - 1) / chunk_ * chunk_floats(); }
   std::int64_t product_floats() const { return std::int64_t{area} * groups_.tiles * panel; }
+  std::int64_t weight_floats() const { return transformed::panel_floats(chunk_); }
 
   /// One block of input channels of rows × columns of the box's tiles. x: what the first tap of the first one reads.
   void transform(int block, float const* x, std::ptrdiff_t row, int first_row, int first_column, int rows, int columns,
                  float* v) const {
-    transform_inputs<Arch, Tile>({x, row, rows, columns, first_row * columns_ + first_column, columns_}, block, groups_,
-                                 v);
+    int const blocks = layout::blocks(chunk_);
+    transform_inputs<Arch, Tile>({x, row, rows, columns, first_row * columns_ + first_column, columns_},
+                                 block % blocks, groups_, v + block / blocks * chunk_floats());
   }
   int rows() const { return rows_; }
   int columns() const { return columns_; }
 
   /// y = F(bias + convolution). y: as large as the box, or less where the box hangs over the image, 16 lanes a pixel.
+  /// u: weight_floats(), and weights are those of packed_weights; or null, and they are those of winograd_weights.
   /// m: product_floats()
-  template <function const* F> void multiply(float const* v, float const* weights, float const* bias, float* m,
-                                             patch const& y) const {
+  template <function const* F> void multiply(float const* v, float const* weights, float* u, float const* bias,
+                                             float* m, patch const& y) const {
     for (int k = 0; k < outputs_; k += panel) {
-      float const* const w = weights + k / panel * winograd_weights<Arch, Tile>::panel_floats(inputs_);
-      if (outputs_ - k > width_of<Arch>) products<micro_tile_of<Arch>().vectors>(v, w, m);
-      else products<1>(v, w, m);
+      for (int first = 0; first < inputs_; first += chunk_) {
+        factors f{.tiles = v + first / chunk_ * chunk_floats(),
+                  .weights = weights + k / panel * transformed::panel_floats(inputs_),
+                  .first = first,
+                  .count = inputs_ - first < chunk_ ? inputs_ - first : chunk_};
+        if (u != nullptr) {
+          auto const packed = weights + packed_weights<Arch>::offset(k / panel, inputs_, first / layout::block, 9);
+          transformed::transform_panel(packed, f.count, u);
+          f.weights = u, f.next = packed + packed_weights<Arch>::panel_floats(f.count, 9);
+        }
+        if (outputs_ - k > width_of<Arch>) products<micro_tile_of<Arch>().vectors>(f, m);
+        else products<1>(f, m);
+      }
       for (int c = k; c < k + panel && c < outputs_; c += width_of<Arch>)
         finish<F>(m + std::ptrdiff_t{(c - k) / width_of<Arch>} * vector_floats(), bias + c,
                   y.at(c / layout::block, 0, 0, 0) + c % layout::block, y.where.size);
@@ -49,22 +66,38 @@ template <class Arch, int Tile> class winograd_box {
   }
 
  private:
+  using transformed = winograd_weights<Arch, Tile>;
+
+  std::int64_t chunk_floats() const { return area * groups_.point_floats; }
   std::ptrdiff_t vector_floats() const { return std::ptrdiff_t{groups_.tiles} * area * width_of<Arch>; }
 
-  template <int Vectors> void products(float const* v, float const* w, float* m) const {
-    std::ptrdiff_t const point = std::ptrdiff_t{inputs_} * panel;
-    int const groups = groups_.count(), lines = panel / groups > 0 ? panel / groups : 1;
+  /// What is multiplied for one panel of outputs: the inputs [first, first + count).
+  struct factors {
+    float const *tiles, *weights;
+    int first, count;
+    float const* next = nullptr;  ///< packed weights that will be transformed next
+  };
+
+  /// Meanwhile the weights of the next point are asked for, or those that will be transformed next.
+  template <int Vectors> void products(factors const& f, float* m) const {
+    std::ptrdiff_t const point = transformed::point_floats(f.count);
+    int const groups = groups_.count(), blocks = layout::blocks(f.count), all = area * groups;
+    int lines = panel / groups > 0 ? panel / groups : 1;
+    if (f.next != nullptr) lines = (9 * panel + all - 1) / all;
+    float const* w = f.weights;
     for (int p = 0; p < area; ++p, w += point)
       for (int g = 0; g < groups; ++g)
         group_products<Arch, Vectors>[static_cast<std::size_t>(groups_.in_group(g) - 1)](
-            {.tiles = v + p * groups_.point_floats + g * groups_.group_floats,
+            {.tiles = f.tiles + p * groups_.point_floats + g * groups_.group_floats,
              .block_stride = std::ptrdiff_t{groups_.group} * layout::block,
-             .channels = inputs_,
+             .channels = f.count,
+             .first = f.first == 0,
              .weights = w,
              .out = m + (std::ptrdiff_t{g} * groups_.group * area + p) * width_of<Arch>,
              .tile_stride = std::ptrdiff_t{area} * width_of<Arch>,
              .vector_stride = vector_floats(),
-             .next = w + point + std::ptrdiff_t{g} * groups_.blocks * lines * 16,
+             .next = f.next != nullptr ? f.next + (std::ptrdiff_t{p} * groups + g) * blocks * lines * 16
+                                       : w + point + std::ptrdiff_t{g} * blocks * lines * 16,
              .lines = lines});
   }
 
@@ -99,7 +132,10 @@ template <class Arch, int Tile> class winograd_box {
       }
   }
 
-  int rows_, columns_, inputs_, outputs_;
+  /// Inputs whose transformed weights are made at a time: they stay in the second cache until they are used.
+  static constexpr int most_at_a_time = 128;
+
+  int rows_, columns_, inputs_, outputs_, chunk_;
   tile_groups groups_;
 };
 

@@ -13,6 +13,7 @@ struct group_product {
   float const* tiles;            ///< (block, tile of the group, lane)
   std::ptrdiff_t block_stride;   ///< floats
   int channels;
+  bool first;                    ///< of the channels: nothing has been summed yet
   float const* weights;          ///< (channel, output of the panel)
   float* out;
   std::ptrdiff_t tile_stride, vector_stride;   ///< floats, of out
@@ -34,7 +35,8 @@ template <class Arch, int Tiles, int Vectors> [[gnu::noinline]] void multiply_gr
 #pragma GCC unroll 16
   for (int i = 0; i < Tiles; ++i)
 #pragma GCC unroll 2
-    for (int n = 0; n < Vectors; ++n) sum[i][n] = v(0.f);
+    for (int n = 0; n < Vectors; ++n)
+      sum[i][n] = p.first ? v(0.f) : v::load_aligned(p.out + i * p.tile_stride + n * p.vector_stride);
   float const* w = p.weights;
   float const* x = p.tiles;
   float const* next = p.next;
