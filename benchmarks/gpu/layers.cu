@@ -130,10 +130,14 @@ ops::filter<double> weights(int rows, int columns, extent window) {
 device_array<T> packed(on_cuda::packing const& order, ops::filter<double> const& w) {
   device_array<float> const plain(std::vector<float>(w.data.begin(), w.data.end()));
   device_array<T> to(static_cast<std::size_t>(order.size()));
-  on_cuda::pack_job const job{.order = order};
-  device_array<on_cuda::pack_job> const jobs(std::vector<on_cuda::pack_job>{job});
+  on_cuda::check(cudaMemset(to.data(), 0, static_cast<std::size_t>(to.bytes())), "cudaMemset", "packed weights");
+  on_cuda::parameter_job job = on_cuda::parameter_job::of(order);
+  job.copies = 1;
+  device_array<on_cuda::parameter_job> const jobs(std::vector<on_cuda::parameter_job>{job});
+  device_array<on_cuda::packed_copy> const copies(std::vector<on_cuda::packed_copy>{{.order = order}});
   on_cuda::launch<on_cuda::pack_weights<T>>(
-      {jobs.data(), 1, plain.data(), reinterpret_cast<std::byte*>(to.data())}, job.blocks(), nullptr, "packing weights");
+      {jobs.data(), copies.data(), 1, plain.data(), reinterpret_cast<std::byte*>(to.data())}, job.blocks(), nullptr,
+      "packing weights");
   on_cuda::wait(nullptr, "packing weights");
   return to;
 }

@@ -3,7 +3,7 @@
 #include <array>
 #include <cub/block/block_reduce.cuh>
 
-#include <oxbow/core/portable.hpp>
+#include <oxbow/cuda/kernel/parameter_tiles.cuh>
 
 namespace oxbow::on_cuda {
 
@@ -63,27 +63,46 @@ struct gradient_norm {
   }
 };
 
-/// parameter i ← rule(parameter i, scale · gradient i, the buffers' i-th elements), for all i in one launch: the rule
-/// is the functor that the host's loop calls. A thread does an element. cost  reads parameters, gradients and buffers
-/// once, writes parameters and buffers once
-template <class Rule, int Buffers> struct update_parameters {
-  static constexpr int threads = 256;
-  struct storage {};
-  struct args {
+/// parameter i ← rule(parameter i, scale · gradient i, the buffers' i-th elements), for all i in one launch, and into the
+/// copies that the next step's convolutions read: the rule is the functor that the host's loop calls. The table has
+/// every parameter that learns. A step that is to be skipped changes nothing.
+/// cost  reads parameters, gradients and buffers once, writes parameters, buffers and copies once
+template <class T, class Rule, int Buffers> struct update_parameters {
+  using tiles = parameter_tiles<T>;
+  static constexpr int threads = tiles::threads;
+  using storage = typename tiles::storage;
+  struct change {
     Rule rule;
     float scale;
     float* parameters;
     float const* gradients;
     std::array<float*, Buffers> buffers;
-    std::int64_t count;
+
+    struct element {
+      float parameter, gradient, state[Buffers > 0 ? Buffers : 1];
+    };
+    __device__ element read(std::int64_t i) const {
+      element x;
+      x.parameter = parameters[i], x.gradient = gradients[i];
+      for (int k = 0; k < Buffers; ++k) x.state[k] = buffers[static_cast<std::size_t>(k)][i];
+      return x;
+    }
+    __device__ float finish(element x, std::int64_t i) const {
+      std::array<float*, Buffers> state{};
+      for (int k = 0; k < Buffers; ++k) state[static_cast<std::size_t>(k)] = x.state + k;
+      rule(x.parameter, scale * x.gradient, state);
+      parameters[i] = x.parameter;
+      for (int k = 0; k < Buffers; ++k) buffers[static_cast<std::size_t>(k)][i] = x.state[k];
+      return x.parameter;
+    }
+  };
+  struct args {
+    parameter_table table;
+    change how;
     scale_state const* state;
   };
-  __device__ static void run(args const& a, storage&) {
-    std::int64_t const i = std::int64_t{blockIdx.x} * threads + threadIdx.x;
-    if (i >= a.count || a.state->skip) return;
-    auto buffers = a.buffers;
-    for (auto& b : buffers) b += i;
-    a.rule(a.parameters[i], a.scale * a.gradients[i], buffers);
+  __device__ static void run(args const& a, storage& s) {
+    if (!a.state->skip) tiles::run(a.table, a.how, s);
   }
 };
 

@@ -190,15 +190,16 @@ template <class Model, class Backend> class device_network {
     wait(stream_.get(), "the optimizer's buffers");
     return buffers;
   }
-  /// One launch over the flat arena.
+  /// One launch over the flat arena, which also writes what the next step's convolutions read.
   template <int Buffers, class Rule> void update(Rule const& rule, float scale) {
     device_.use();
+    if (!training_) prepare_training();
     send_parameters();
     std::array<float*, static_cast<std::size_t>(Buffers)> state{};
     for (std::size_t k = 0; k < state.size(); ++k) state[k] = buffer(k);
-    launch<update_parameters<Rule, Buffers>>({rule, scale, values_, gradients_, state, trainable_count(), state_},
-                                             blocks_for(trainable_count(), update_parameters<Rule, Buffers>::threads),
-                                             stream_.get(), "the optimizer");
+    launch<update_parameters<number_type<Type>, Rule, Buffers>>(
+        {training_->parameters(), {rule, scale, values_, gradients_, state}, state_}, training_->parameter_blocks(),
+        stream_.get(), "the optimizer");
     mirror_is_old_ = packed_are_old_ = true;
   }
   /// The running statistics, which a step that fails has to give back.
@@ -274,6 +275,7 @@ template <class Model, class Backend> class device_network {
     wait(stream_.get(), "the parameters");
     host_is_newer_ = mirror_is_old_ = false;
     packed_are_old_ = true;
+    if (training_) training_->weights_changed();
     return true;
   }
   void fetch() const {
