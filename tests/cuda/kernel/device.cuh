@@ -242,13 +242,17 @@ template <class T> struct packed_layer {
   }
 };
 
-/// Adds what a kernel has left, to what is there or to nothing.
-inline void finish(on_cuda::finish_job const& job, bool add = false) {
+/// Adds what a kernel has left, to what is there or to nothing. Returns the squares of what was written.
+inline double finish(on_cuda::finish_job const& job, bool add = false) {
   device_array<on_cuda::finish_job> const jobs(std::vector<on_cuda::finish_job>{job});
   on_cuda::run_scalars scalars;
   scalars.accumulate = add;
   device_array<on_cuda::run_scalars> const run(std::vector<on_cuda::run_scalars>{scalars});
-  launch<on_cuda::finish_gradients>({jobs.data, 1, run.data}, job.blocks());
+  device_array<double> const squares(static_cast<std::size_t>(job.blocks()));
+  launch<on_cuda::finish_gradients>({jobs.data, 1, run.data, squares.data}, job.blocks());
+  double sum = 0;
+  for (double part : squares.host()) sum += part;
+  return sum;
 }
 
 }  // namespace oxbow::testing

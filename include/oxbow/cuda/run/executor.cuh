@@ -50,6 +50,9 @@ template <class Program, element Type, class Chip> class executor {
   /// The sum of the pixels' losses, on the device.
   double const* loss() const { return context_.loss; }
   cudaStream_t order() const { return order_; }
+  /// The squares of all gradients, in parts; on the device. All zero before the first run.
+  double const* squares() const { return context_.squares; }
+  int parts_of_squares() const { return static_cast<int>(needs_.squares) + needs_.finish_blocks; }
 
   /// Pinned memory for the next run's image, labels and weights, in the layout of the arena; waits until the run before
   /// the last has taken what lay there.
@@ -101,7 +104,7 @@ template <class Program, element Type, class Chip> class executor {
     steps_.reserve(t::steps);
     (prepare_step<I>(), ...);
     if constexpr (t::whole.labels != none) {
-      needs_.finishes.push_back([](run_context const& c) {
+      needs_.finish(1, [](run_context const& c) {
         return finish_job{.loss = {reinterpret_cast<float const*>(c.arena + output().offset), output().size.volume(),
                                    c.loss}};
       });
@@ -157,6 +160,7 @@ template <class Program, element Type, class Chip> class executor {
     for (int i = first; i < first + what.count; ++i) lay_out_weights(i);
     if constexpr (is_reduction(what.kind(what.anchor))) {
       for (int n = 0; n < what.count; ++n) {
+        s.squares = needs_.measure(blocks_that_write_gradients(own[n], t::operands.items));
         add_reduction(s, own[n], t::operands.items, t::parameters.items);
         launches_ += 2;
       }
@@ -198,7 +202,7 @@ template <class Program, element Type, class Chip> class executor {
     std::int64_t const sums = c.take(sums_ * 8), partial = c.take(partial_ * 4);
     std::int64_t const fragments = c.take(needs_.packed_bytes), left = c.take(needs_.left_floats * 4);
     std::int64_t const shared = c.take(needs_.shared_floats * 4), arrived = c.take(needs_.counters * 4);
-    std::int64_t const loss = c.take(sizeof(double));
+    std::int64_t const loss = c.take(sizeof(double)), squares = c.take(std::int64_t{parts_of_squares()} * 8);
     carver table;
     std::int64_t const ops = table.take(bytes_of(ops_)), operands = table.take(bytes_of(operands_)),
                        uses = table.take(bytes_of(uses_)), jobs = table.take(bytes_of(jobs_.jobs)),
@@ -227,6 +231,7 @@ template <class Program, element Type, class Chip> class executor {
     context_.fragments = p + fragments, context_.left = reinterpret_cast<float*>(p + left);
     context_.shared_tiles = reinterpret_cast<float*>(p + shared);
     context_.arrived = reinterpret_cast<unsigned*>(p + arrived), context_.loss = reinterpret_cast<double*>(p + loss);
+    context_.squares = reinterpret_cast<double*>(p + squares);
     device_jobs_ = reinterpret_cast<parameter_job const*>(p + tables_at + jobs);
     device_copies_ = reinterpret_cast<packed_copy const*>(p + tables_at + copies);
     device_finishes_ = reinterpret_cast<finish_job const*>(p + tables_at + finishes);
@@ -240,12 +245,14 @@ template <class Program, element Type, class Chip> class executor {
     copy(p + tables_at + jobs, jobs_.jobs.data(), bytes_of(jobs_.jobs), order_, name_ + " tables");
     copy(p + tables_at + copies, jobs_.copies.data(), bytes_of(jobs_.copies), order_, name_ + " tables");
     std::vector<finish_job> last;
+    int last_block = 0;
     for (auto const& job : needs_.finishes) {
       last.push_back(job(context_));
-      last.back().first_block = finish_blocks_, finish_blocks_ += last.back().blocks();
+      last.back().first_block = last_block, last_block += last.back().blocks();
     }
     copy(p + tables_at + finishes, last.data(), bytes_of(last), order_, name_ + " tables");
     zero(context_.arrived, needs_.counters * 4);
+    zero(context_.squares, std::int64_t{parts_of_squares()} * 8);
     zero(context_.fragments, needs_.packed_bytes);  // what packing adds to a tensor is never written
     wait(order_, name_ + " tables");
   }
@@ -299,8 +306,9 @@ template <class Program, element Type, class Chip> class executor {
       if (wait_for_each) wait(order_, s.name);
     }
     std::string const what = name_ + " gradients";
-    launch<finish_gradients>({device_finishes_, static_cast<int>(needs_.finishes.size()), context_.run},
-                             finish_blocks_, order_, what);
+    launch<finish_gradients>({device_finishes_, static_cast<int>(needs_.finishes.size()), context_.run,
+                              context_.squares + needs_.squares},
+                             needs_.finish_blocks, order_, what);
     if (wait_for_each) wait(order_, what);
   }
   void capture() {
@@ -333,7 +341,7 @@ template <class Program, element Type, class Chip> class executor {
   std::int64_t at_labels_ = 0, at_weights_ = 0, at_scalars_ = 0, upload_bytes_ = 0;
   matrix_needs<number> needs_{t::parameters.items};
   parameter_jobs jobs_;
-  int pack_blocks_ = 0, finish_blocks_ = 0, launches_ = 0, on_matrices_ = 0, next_ = 0;
+  int pack_blocks_ = 0, launches_ = 0, on_matrices_ = 0, next_ = 0;
   device_memory memory_;
   pinned_memory pinned_;
   std::byte* staged_ = nullptr;

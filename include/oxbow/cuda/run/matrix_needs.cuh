@@ -22,8 +22,12 @@ struct parameter_jobs {
 /// Collected while the steps are prepared, before there is any memory.
 template <class T> struct matrix_needs {
   parameter const* parameters;            ///< the program's
+  explicit matrix_needs(parameter const* of_program) : parameters{of_program} {}
+
   std::vector<std::function<finish_job(run_context const&)>> finishes{};
   std::int64_t packed_bytes = 0, left_floats = 0, shared_floats = 0, counters = 0;
+  std::int64_t squares = 0;               ///< parts of the gradient's length, a double each
+  int finish_blocks = 0;
 
   /// A place in the packed memory for the weights of an instruction; returns its bytes from the beginning.
   std::int64_t pack_weights_of(instruction const& i, packing const& order) {
@@ -59,6 +63,16 @@ template <class T> struct matrix_needs {
   /// Room for the sums of tiles that several blocks share, and counters of these blocks: for one launch at a time.
   void share(std::int64_t floats, std::int64_t tiles) {
     shared_floats = std::max(shared_floats, floats), counters = std::max(counters, tiles);
+  }
+  /// Something for the last pass to do, with so many blocks.
+  void finish(int blocks, std::function<finish_job(run_context const&)> job) {
+    finish_blocks += blocks;
+    finishes.push_back(std::move(job));
+  }
+  /// Room for the squares of the gradients that so many blocks write.
+  std::int64_t measure(std::int64_t blocks) {
+    squares += blocks;
+    return squares - blocks;
   }
   /// Room for floats that the last pass adds up.
   std::int64_t leave(std::int64_t floats) {

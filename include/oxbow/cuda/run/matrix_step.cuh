@@ -246,9 +246,11 @@ template <class Step, class Chip> struct matrix_step {
                         nullptr, nullptr},
                        kernel::grid, s, step.name);
       });
-      needs.finishes.push_back([left, to_weight, to_bias](run_context const& c) {
-        return finish_job{.head = {c.left + left, kernel::tiles, classes, width, op.out_channels,
-                                   c.gradients + to_weight, c.gradients + to_bias}};
+      head_sums const sums{nullptr, kernel::tiles, classes, width, op.out_channels};
+      needs.finish(sums.blocks(), [=](run_context const& c) {
+        head_sums h = sums;
+        h.sums = c.left + left, h.weight = c.gradients + to_weight, h.bias = c.gradients + to_bias;
+        return finish_job{.head = h};
       });
     }
   }
