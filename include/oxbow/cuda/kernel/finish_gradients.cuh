@@ -60,7 +60,8 @@ struct finish_gradients {
   // Each returns the squares of what the thread has written.
 
   __device__ static double add_layer(layer_sums const& a, storage& s, int tile, target const& into) {
-    int const tiles_k = a.tiles_k(), all = a.weight ? a.weight_blocks() : 0, lane = threadIdx.x % 32, warp = threadIdx.x / 32;
+    int const tiles_k = a.tiles_k(), all = a.weight ? a.weight_blocks() : 0;
+    int const lane = threadIdx.x % 32, warp = threadIdx.x / 32;
     if (tile >= all) return add_bias_sums(a, s, (tile - all) * outputs, into);
     int const c0 = tile / tiles_k * inputs, k0 = tile % tiles_k * outputs, taps = a.sums.taps;
     // eight lanes read the 32 outputs of one entry
@@ -115,7 +116,8 @@ struct finish_gradients {
     for (int tile = threadIdx.x; tile < a.tiles; tile += threads)
       sum += static_cast<double>(a.sums[static_cast<std::int64_t>(tile) * all + from]);
     double const total = reduce(s.temporary).Sum(sum);
-    return threadIdx.x == 0 ? into(i < weights ? a.weight[i] : a.bias[i - weights], static_cast<float>(total)) : 0.;
+    if (threadIdx.x != 0) return 0;
+    return into(i < weights ? a.weight[i] : a.bias[i - weights], static_cast<float>(total));
   }
 
   __device__ static void add_losses(loss_sums const& a, storage& s) {

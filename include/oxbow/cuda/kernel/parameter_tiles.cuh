@@ -49,8 +49,9 @@ template <class T> struct parameter_tiles {
     else if (taps == 9) tile_of<9>(t, job, change, s, 9);
     else if (taps == 4) tile_of<4>(t, job, change, s, 4);
     else if (taps == 1) tile_of<1>(t, job, change, s, 1);
-    else for (int first = 0; first < taps; first += most_taps)
-      tile_of<0>(t, job, change, s, min(most_taps, taps - first), first);
+    else
+      for (int first = 0; first < taps; first += most_taps)
+        tile_of<0>(t, job, change, s, min(most_taps, taps - first), first);
   }
 
  private:
@@ -81,8 +82,7 @@ template <class T> struct parameter_tiles {
           ops::norm_factor const f = factor(t, job, job.is_bias ? at % columns : at / columns);
           v = job.is_bias ? v * f.a + f.b : v * f.a;
         }
-        for (int c = 0; c < job.copies; ++c)
-          row_of(t, t.copies[job.first_copy + c], at / columns)[at % columns] = v;
+        for (int c = 0; c < job.copies; ++c) row_of(t, t.copies[job.first_copy + c], at / columns)[at % columns] = v;
       }
     }
   }

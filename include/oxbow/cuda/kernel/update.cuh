@@ -49,9 +49,9 @@ struct gradient_norm {
   }
 };
 
-/// parameter i ← rule(parameter i, scale · gradient i, the buffers' i-th elements), for all i in one launch, and into the
-/// copies that the next step's convolutions read: the rule is the functor that the host's loop calls. The table has
-/// every parameter that learns. A step that is to be skipped changes nothing.
+/// parameter i ← rule(parameter i, scale · gradient i, the buffers' i-th elements), for all i in one launch, and into
+/// the copies that the next step's convolutions read: the rule is the functor that the host's loop calls. The table
+/// has every parameter that learns. A step that is to be skipped changes nothing.
 /// cost  reads parameters, gradients and buffers once, writes parameters, buffers and copies once
 template <class T, class Rule, int Buffers> struct update_parameters {
   using tiles = parameter_tiles<T>;

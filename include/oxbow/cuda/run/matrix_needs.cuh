@@ -21,12 +21,12 @@ struct parameter_jobs {
 
 /// Collected while the steps are prepared, before there is any memory.
 template <class T> struct matrix_needs {
-  parameter const* parameters;            ///< the program's
+  parameter const* parameters;  ///< the program's
   explicit matrix_needs(parameter const* of_program) : parameters{of_program} {}
 
   std::vector<std::function<finish_job(run_context const&)>> finishes{};
   std::int64_t packed_bytes = 0, left_floats = 0, shared_floats = 0, counters = 0;
-  std::int64_t squares = 0;               ///< parts of the gradient's length, a double each
+  std::int64_t squares = 0;  ///< parts of the gradient's length, a double each
   int finish_blocks = 0;
 
   /// A place in the packed memory for the weights of an instruction; returns its bytes from the beginning.
