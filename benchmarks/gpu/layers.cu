@@ -130,10 +130,14 @@ ops::filter<double> weights(int rows, int columns, extent window) {
 device_array<T> packed(on_cuda::packing const& order, ops::filter<double> const& w) {
   device_array<float> const plain(std::vector<float>(w.data.begin(), w.data.end()));
   device_array<T> to(static_cast<std::size_t>(order.size()));
-  on_cuda::pack_job const job{.order = order};
-  device_array<on_cuda::pack_job> const jobs(std::vector<on_cuda::pack_job>{job});
+  on_cuda::check(cudaMemset(to.data(), 0, static_cast<std::size_t>(to.bytes())), "cudaMemset", "packed weights");
+  on_cuda::parameter_job job = on_cuda::parameter_job::of(order);
+  job.copies = 1;
+  device_array<on_cuda::parameter_job> const jobs(std::vector<on_cuda::parameter_job>{job});
+  device_array<on_cuda::packed_copy> const copies(std::vector<on_cuda::packed_copy>{{.order = order}});
   on_cuda::launch<on_cuda::pack_weights<T>>(
-      {jobs.data(), 1, plain.data(), reinterpret_cast<std::byte*>(to.data())}, job.blocks(), nullptr, "packing weights");
+      {jobs.data(), copies.data(), 1, plain.data(), reinterpret_cast<std::byte*>(to.data())}, job.blocks(), nullptr,
+      "packing weights");
   on_cuda::wait(nullptr, "packing weights");
   return to;
 }
@@ -142,7 +146,8 @@ void finish(on_cuda::layer_sums const& sums, std::string const& what) {
   on_cuda::finish_job const job{.layer = sums};
   device_array<on_cuda::finish_job> const jobs(std::vector<on_cuda::finish_job>{job});
   device_array<on_cuda::run_scalars> const run(std::vector<on_cuda::run_scalars>(1));
-  on_cuda::launch<on_cuda::finish_gradients>({jobs.data(), 1, run.data()}, job.blocks(), nullptr, what);
+  device_array<double> const squares(static_cast<std::size_t>(job.blocks()));
+  on_cuda::launch<on_cuda::finish_gradients>({jobs.data(), 1, run.data(), squares.data()}, job.blocks(), nullptr, what);
   on_cuda::wait(nullptr, what);
 }
 uint4 const* lanes(device_array<T> const& w) { return reinterpret_cast<uint4 const*>(w.data()); }
@@ -304,7 +309,8 @@ template <int I> bool weight_gradient() {
   device_array<unsigned> arrived(std::vector<unsigned>(static_cast<std::size_t>(tune::grad_tiles(s))));
   device_array<on_cuda::run_scalars> const run(std::vector<on_cuda::run_scalars>(1));
   on_cuda::grad_target to;
-  if (adds) to = {dw.data(), slots.data(), arrived.data(), run.data()};
+  device_array<double> const squares(static_cast<std::size_t>(adds ? tune::grad_tiles(s) : 0));
+  if (adds) to = {dw.data(), slots.data(), arrived.data(), run.data(), squares.data()};
   launch<kernel>({s, first.source(), second.source(), dy.view(), sums, choice.splits, to}, what);
   finish({sums, adds ? nullptr : dw.data(), db.data(), choice.splits, parts, s.first_chunks() * 32, s.first, s.second, s.outputs,
           s.outputs, 9, 9l * inputs}, what);

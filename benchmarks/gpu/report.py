@@ -121,7 +121,7 @@ def main(reports):
     for path in map(pathlib.Path, reports):
         for kernel in kernels_of(path):
             if "pack_weights" in kernel["name"]:
-                continue  # once per change of the weights
+                continue  # once per change of the weights from outside
             bounds = {chip: bound(kernel, CHIPS[chip]) for chip in CHIPS}
             for chip in CHIPS:
                 total[chip] += bounds[chip][0] * kernel["launches"]

@@ -188,10 +188,41 @@ inline ops::filter<double> magnitudes(ops::filter<double> w) {
 template <class T> double sum_tolerance(double terms, double sum) { return terms * 0x1p-23 * sum; }
 template <class T> double store_tolerance(double y) { return half_step<T> * std::fabs(y) + half_least<T>; }
 
-/// Packs one tensor, as the kernel does it for all tensors of a network.
-template <class T> void pack(on_cuda::pack_job const& job, float const* parameters, void* to) {
-  device_array<on_cuda::pack_job> const jobs(std::vector<on_cuda::pack_job>{job});
-  launch<on_cuda::pack_weights<T>>({jobs.data, 1, parameters, static_cast<std::byte*>(to)}, job.blocks());
+/// Parameters on the device with the tables of what becomes of them.
+struct parameters_on_device {
+  std::vector<on_cuda::parameter_job> jobs;
+  std::vector<on_cuda::packed_copy> copies;
+
+  /// A tensor, and where its copies lie.
+  void add(on_cuda::parameter_job job, std::vector<on_cuda::packed_copy> const& of_job) {
+    job.first_copy = static_cast<int>(copies.size()), job.copies = static_cast<int>(of_job.size());
+    job.first_block = blocks;
+    blocks += job.blocks();
+    jobs.push_back(job);
+    for (on_cuda::packed_copy c : of_job) {
+      c.octets = c.width == 0 && job.in_octets_of(c.order);
+      copies.push_back(c);
+    }
+  }
+  /// f(the table, its blocks)
+  template <class F> void use(float const* parameters, void* packed, F&& f) const {
+    device_array<on_cuda::parameter_job> const j(jobs);
+    device_array<on_cuda::packed_copy> const c(copies);
+    f(on_cuda::parameter_table{j.data, c.data, static_cast<int>(jobs.size()), parameters,
+                               static_cast<std::byte*>(packed)},
+      blocks);
+  }
+  int blocks = 0;
+};
+
+/// Packs one tensor into one copy, as the kernel does it for all tensors of a network.
+template <class T> void pack(on_cuda::parameter_job const& job, on_cuda::packed_copy const& copy,
+                             float const* parameters, void* to) {
+  must(cudaMemset(to, 0, static_cast<std::size_t>(copy.bytes<T>(job.rows))), "cudaMemset");
+  parameters_on_device p;
+  p.add(job, {copy});
+  p.use(parameters, to,
+        [](on_cuda::parameter_table const& t, int blocks) { launch<on_cuda::pack_weights<T>>(t, blocks); });
 }
 
 /// A layer's weights and bias on the device, packed by the kernel that does it in a network.
@@ -203,21 +234,25 @@ template <class T> struct packed_layer {
       : weights(static_cast<std::size_t>(order.size())),
         bias(static_cast<std::size_t>(layout_of_octets::padded(static_cast<int>(b.size())))) {
     device_array<float> const plain(std::vector<float>(w.data.begin(), w.data.end()));
-    pack<T>({.order = order}, plain.data, weights.data);
+    pack<T>(on_cuda::parameter_job::of(order), {.order = order}, plain.data, weights.data);
     device_array<float> const plain_bias(std::vector<float>(b.begin(), b.end()));
     if (!b.empty())
-      pack<T>({.rows = 1, .columns = static_cast<int>(b.size()), .width = static_cast<int>(bias.size)}, plain_bias.data,
+      pack<T>({.first = static_cast<int>(b.size())}, {.width = static_cast<int>(bias.size)}, plain_bias.data,
               bias.data);
   }
 };
 
-/// Adds what a kernel has left, to what is there or to nothing.
-inline void finish(on_cuda::finish_job const& job, bool add = false) {
+/// Adds what a kernel has left, to what is there or to nothing. Returns the squares of what was written.
+inline double finish(on_cuda::finish_job const& job, bool add = false) {
   device_array<on_cuda::finish_job> const jobs(std::vector<on_cuda::finish_job>{job});
   on_cuda::run_scalars scalars;
   scalars.accumulate = add;
   device_array<on_cuda::run_scalars> const run(std::vector<on_cuda::run_scalars>{scalars});
-  launch<on_cuda::finish_gradients>({jobs.data, 1, run.data}, job.blocks());
+  device_array<double> const squares(static_cast<std::size_t>(job.blocks()));
+  launch<on_cuda::finish_gradients>({jobs.data, 1, run.data, squares.data}, job.blocks());
+  double sum = 0;
+  for (double part : squares.host()) sum += part;
+  return sum;
 }
 
 }  // namespace oxbow::testing

@@ -124,7 +124,9 @@ TEST_CASE("the sum of the losses is their sum in double") {
   device_array<on_cuda::finish_job> const job{
       std::vector<on_cuda::finish_job>{{.loss = {d.data(), 12'345, sum.data()}}}};
   device_array<on_cuda::run_scalars> const run{std::vector<on_cuda::run_scalars>(1)};
-  on_cuda::launch<on_cuda::finish_gradients>({job.data(), 1, run.data()}, 1, nullptr, "a test");
+  device_array<double> const squares{1};
+  on_cuda::launch<on_cuda::finish_gradients>({job.data(), 1, run.data(), squares.data()}, 1, nullptr, "a test");
+  CHECK(squares.host()[0] == 0);  // no gradient was written
   double wanted = 0;
   for (float const e : x) wanted += double{e};
   CHECK(sum.host()[0] == doctest::Approx(wanted).epsilon(1e-13));

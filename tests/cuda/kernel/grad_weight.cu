@@ -38,17 +38,26 @@ result collect(Args a, on_cuda::grad_sums (*sums_of)(decltype(a.shape) const&, f
   bool const itself = slot_floats >= 0;  // the kernel writes the gradient itself
   device_array<float> slots(static_cast<std::size_t>(std::max<std::int64_t>(slot_floats, 0)));
   device_array<unsigned> arrived(std::vector<unsigned>(static_cast<std::size_t>(Kernel::blocks(a))));
+  device_array<double> const squares(static_cast<std::size_t>(itself ? Kernel::blocks(a) / a.splits : 0));
   on_cuda::run_scalars scalars;
   scalars.accumulate = add;
   device_array<on_cuda::run_scalars> const run(std::vector<on_cuda::run_scalars>{scalars});
   if constexpr (requires { a.to; })
-    if (itself) a.to = {weight.data, slots.data, arrived.data, run.data};
+    if (itself) a.to = {weight.data, slots.data, arrived.data, run.data, squares.data};
   launch<Kernel>(a);
   for (unsigned const counter : arrived.host()) CHECK(counter == 0);
-  finish({.layer = {a.sums, itself ? nullptr : weight.data, bias_parts ? bias.data : nullptr, a.splits, bias_parts, first_padded,
-                    a.shape.first, a.shape.second, outputs, bias_count, in_stride, out_stride}},
-         add);
-  return {weight.host(), bias.host()};
+  double measured = finish({.layer = {a.sums, itself ? nullptr : weight.data, bias_parts ? bias.data : nullptr,
+                                      a.splits, bias_parts, first_padded, a.shape.first, a.shape.second, outputs,
+                                      bias_count, in_stride, out_stride}},
+                           add);
+  for (double part : squares.host()) measured += part;
+  result const made{weight.host(), bias.host()};
+  double length = 0;
+  for (float g : made.weight) length += double{g} * double{g};
+  for (float g : bias_parts ? made.bias : std::vector<float>{}) length += double{g} * double{g};
+  double const each = 0x1p-53;  // of a sum of positive numbers
+  CHECK(std::fabs(measured - length) <= each * static_cast<double>(weights + made.bias.size()) * length);
+  return made;
 }
 
 void compare(std::vector<float> const& is, std::vector<double> const& should, std::vector<double> const& magnitudes,

@@ -95,7 +95,8 @@ void check(double (*derivative)(double), double (*value)(double)) {
                   nullptr, nullptr});
   device_array<float> dw(hw.data.size()), db(Classes);
   device_array<double> total(1);
-  finish({.head = {partial.data, kernel::tiles, Classes, Tile.outputs(), S.outputs, dw.data, db.data}});
+  double const squares =
+      finish({.head = {partial.data, kernel::tiles, Classes, Tile.outputs(), S.outputs, dw.data, db.data}});
   finish({.loss = {pixel_loss.data, static_cast<std::int64_t>(labels.size()), total.data}});
 
   // A probability changes by at most half as much as a logit; a loss by at most twice as much. Exponentials and
@@ -120,6 +121,10 @@ void check(double (*derivative)(double), double (*value)(double)) {
         }) == "");
 
   auto const got_w = dw.host(), got_b = db.host();
+  double length = 0;
+  for (float g : got_w) length += double{g} * double{g};
+  for (float g : got_b) length += double{g} * double{g};
+  CHECK(std::fabs(squares - length) <= 0x1p-53 * static_cast<double>(got_w.size() + got_b.size()) * length);
   for (int j = 0; j < Classes; ++j) {
     double bias = 0, bias_off = 0;
     ops::for_each_pixel(out, [&](ops::pixel p) {

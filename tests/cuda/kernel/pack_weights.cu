@@ -1,5 +1,7 @@
 // Packed weights against the order that packing.hpp describes, for every kind of layer; each weight is packed once.
 #include <oxbow/cuda/kernel/pack_weights.cuh>
+#include <oxbow/cuda/kernel/update.cuh>
+#include <oxbow/train/optimizer.hpp>
 
 #include "device.cuh"
 
@@ -9,23 +11,72 @@ using on_cuda::packing;
 
 namespace {
 
-template <class T> void check(packing const& order, std::size_t weights) {
-  std::vector<float> w(weights);
-  for (std::size_t i = 0; i < weights; ++i) w[i] = static_cast<float>(i % 2039 + 1) / 64;  // none is zero
-  device_array<float> const plain(w);
-  device_array<T> packed(static_cast<std::size_t>(order.size()));
-  pack<T>({.order = order}, plain.data, packed.data);
-  auto const got = packed.host();
-  std::vector<int> times(weights);
+/// Are all weights packed once, in their order, and zeros where there are none?
+template <class T> void check_copy(packing const& order, std::vector<float> const& w, T const* got) {
+  std::vector<int> times(w.size());
   int wrong = 0;
   for (std::int64_t i = 0; i < order.size(); ++i) {
     std::int64_t const from = order.element(i);
     float should = 0;
     if (from >= 0) ++times[static_cast<std::size_t>(from)], should = rounded<T>(w[static_cast<std::size_t>(from)]);
-    wrong += !(wide(got[static_cast<std::size_t>(i)]) == double{should});
+    wrong += !(wide(got[i]) == double{should});
   }
   CHECK(wrong == 0);
   for (int n : times) REQUIRE(n == 1);
+}
+
+/// Some numbers, none of them zero.
+std::vector<float> weights(std::size_t count) {
+  std::vector<float> w(count);
+  for (std::size_t i = 0; i < count; ++i) w[i] = static_cast<float>(i % 2039 + 1) / 64;
+  return w;
+}
+
+template <class T> void check(packing const& order, std::size_t count) {
+  std::vector<float> const w = weights(count);
+  device_array<float> const plain(w);
+  device_array<T> packed(static_cast<std::size_t>(order.size()));
+  pack<T>(on_cuda::parameter_job::of(order), {.order = order}, plain.data, packed.data);
+  check_copy<T>(order, w, packed.host().data());
+}
+
+/// Several copies of a tensor behind one another, packed alone and by the optimizer, and momentum beside them.
+template <class T> void check_together(std::vector<packing> const& orders, std::size_t count) {
+  constexpr std::size_t in_front = 5;  // parameters of nobody
+  std::vector<float> w = weights(in_front + count), v = weights(w.size());
+  std::vector<on_cuda::packed_copy> copies;
+  std::size_t elements = 0;
+  for (packing const& order : orders) {
+    copies.push_back({.order = order, .to = static_cast<std::int64_t>(elements * sizeof(T))});
+    elements += static_cast<std::size_t>(order.size());
+  }
+  on_cuda::parameter_job job = on_cuda::parameter_job::of(orders[0]);
+  job.from = in_front;
+  parameters_on_device p;
+  p.add(job, copies);
+  device_array<float> const values(w), gradients(w), momentum(v);
+  device_array<on_cuda::scale_state> const scale(std::vector{on_cuda::scale_state{}});
+  device_array<T> const packed(elements);
+  sgd const rule{.rate = .5f, .momentum = .75f};
+  for (bool learns : {false, true}) {
+    must(cudaMemset(packed.data, 0, elements * sizeof(T)), "cudaMemset");
+    p.use(values.data, packed.data, [&](on_cuda::parameter_table const& t, int blocks) {
+      if (!learns) return launch<on_cuda::pack_weights<T>>(t, blocks);
+      launch<on_cuda::update_parameters<T, sgd::rule, 1>>(
+          {t, {rule.at(0, 1), .5f, values.data, gradients.data, {momentum.data}}, scale.data}, blocks);
+    });
+    if (learns)
+      for (std::size_t i = in_front; i < w.size(); ++i) {
+        float* const state = &v[i];
+        rule.at(0, 1)(w[i], .5f * w[i], {state});  // sums of few bits: exact, contracted or not
+      }
+    CHECK(values.host() == w);
+    auto const got = packed.host();
+    for (std::size_t k = 0; k < orders.size(); ++k)
+      check_copy<T>(orders[k], {w.begin() + in_front, w.end()},
+                    got.data() + copies[k].to / static_cast<std::int64_t>(sizeof(T)));
+  }
+  CHECK(momentum.host() == v);
 }
 
 }  // namespace
@@ -40,17 +91,22 @@ TEST_CASE("several tensors in one launch: rows among them, and a batch norm that
   // 6 inputs, 5 outputs, 1 × 1; its bias; rows for a head; then the norm's scale, shift, mean and variance
   std::vector<float> p;
   for (int i = 0; i < 30 + 5 + 30 + 20; ++i) p.push_back(static_cast<float>(i % 7 + 1) / 8);
-  on_cuda::pack_job w{.order = on_cuda::pack_forward(32, 32, 6, 0, 5, 1, 1)};
+  packing const order = on_cuda::pack_forward(32, 32, 6, 0, 5, 1, 1);
+  on_cuda::parameter_job w = on_cuda::parameter_job::of(order), b{.first = 5, .is_bias = true},
+                         rows{.rows = 2, .first = 15};
   w.scale = 65, w.shift = 70, w.mean = 75, w.variance = 80;
-  on_cuda::pack_job b{.rows = 1, .columns = 5, .width = 8, .first_block = w.blocks(), .from = 30, .to = 4096};
-  b.scale = 65, b.shift = 70, b.mean = 75, b.variance = 80;
-  on_cuda::pack_job const rows{.rows = 2, .columns = 15, .width = 96, .first_block = b.first_block + b.blocks(),
-                               .from = 35, .to = 8192};
+  b.from = 30, b.scale = 65, b.shift = 70, b.mean = 75, b.variance = 80;
+  rows.from = 35;
+  parameters_on_device all;
+  all.add(w, {{.order = order}});
+  all.add(b, {{.width = 8, .to = 4096}});
+  all.add(rows, {{.width = 96, .to = 8192}});
   device_array<float> const parameters(p);
-  device_array<on_cuda::pack_job> const jobs(std::vector<on_cuda::pack_job>{w, b, rows});
   device_array<std::uint8_t> packed(8192 + 2 * 96 * 4);
-  launch<on_cuda::pack_weights<__half>>({jobs.data, 3, parameters.data, reinterpret_cast<std::byte*>(packed.data)},
-                                        rows.first_block + rows.blocks());
+  must(cudaMemset(packed.data, 0, packed.size), "cudaMemset");
+  all.use(parameters.data, packed.data, [](on_cuda::parameter_table const& t, int blocks) {
+    launch<on_cuda::pack_weights<__half>>(t, blocks);
+  });
   auto const got = packed.host();
   auto const factor = [&](int k) {
     auto const at = [&](int i) { return double{p[static_cast<std::size_t>(i + k)]}; };
@@ -63,8 +119,8 @@ TEST_CASE("several tensors in one launch: rows among them, and a batch norm that
     CHECK(std::fabs(floats[k] - should) <= 0x1p-22 * 8);  // three roundings of numbers below 8
   }
   auto const halves = reinterpret_cast<__half const*>(got.data());
-  for (std::int64_t i = 0; i < w.order.size(); ++i) {
-    std::int64_t const from = w.order.element(i);
+  for (std::int64_t i = 0; i < order.size(); ++i) {
+    std::int64_t const from = order.element(i);
     double const should = from < 0 ? 0 : double{p[static_cast<std::size_t>(from)]} * factor(static_cast<int>(from / 6)).first;
     REQUIRE(std::fabs(wide(halves[i]) - should) <= store_tolerance<__half>(should) + 0x1p-22 * std::fabs(should));
   }
@@ -78,4 +134,14 @@ TEST_CASE("windows with more taps than fit at once, and of another shape") {
 TEST_CASE("up-convolutions, forward and back") {
   check<__half>(on_cuda::pack_up(128, 64, 70, 33, 2, 2), 70 * 33 * 4);
   check<__half>(on_cuda::pack_up_grad(128, 64, 70, 33, 2, 2), 70 * 33 * 4);
+}
+TEST_CASE_TEMPLATE("copies of one tensor, packed alone and by the optimizer", T, __half, __nv_bfloat16) {
+  using namespace on_cuda;
+  check_together<T>({pack_forward(64, 32, 70, 0, 43, 3, 3), pack_grad(32, 32, 70, 0, 43, 3, 3)}, 70 * 43 * 9);
+  // both sides of a join, of whole tiles and of odd channels; and a gradient that is not cut where the input is
+  check_together<T>({pack_forward(64, 32, 32, 37, 43, 3, 3), pack_grad(32, 32, 32, 37, 43, 3, 3)}, 69 * 43 * 9);
+  check_together<T>({pack_forward(64, 64, 12, 37, 43, 3, 3), pack_grad(32, 32, 12, 37, 43, 3, 3),
+                     pack_grad(32, 32, 49, 0, 43, 3, 3)}, 49 * 43 * 9);
+  check_together<T>({pack_up(128, 64, 70, 33, 2, 2), pack_up_grad(128, 64, 70, 33, 2, 2)}, 70 * 33 * 4);
+  check_together<T>({pack_forward(32, 32, 40, 0, 9, 5, 5), pack_grad(32, 32, 40, 0, 9, 5, 5)}, 40 * 9 * 25);
 }

@@ -71,11 +71,13 @@ TEST_CASE("means, deviations and their gradients over joined tensors") {
       }
     }
     device_array<float> const both_sums{48}, scale{24}, shift{24};
+    device_array<double> const squares{1};
     on_cuda::detail::launch_sums(on_cuda::norm_grad_terms{gradient, both, bytes, out.data(), channels / groups}, size,
                                  channels, sums.data(), nullptr, "a test");
     on_cuda::launch<on_cuda::finish_norm_grad>(
-        {sums.data(), parts, channels, groups, out.data(), both_sums.data(), scale.data(), shift.data(), run.data()}, 1,
-        nullptr, "a test");
+        {sums.data(), parts, channels, groups, out.data(), both_sums.data(), scale.data(), shift.data(), run.data(),
+         squares.data()},
+        1, nullptr, "a test");
     ops::tensor<double> known{{1, 1, 1}, 2 * groups};
     for (int i = 0; i < 2 * groups; ++i) known(i, {}) = double{got[static_cast<std::size_t>(i)]};
     auto const wanted_sums = ops::norm_grad_statistics(dy.tensor, x, known);
@@ -84,6 +86,9 @@ TEST_CASE("means, deviations and their gradients over joined tensors") {
       CHECK(std::abs(got_sums[static_cast<std::size_t>(i)] - wanted_sums(i, {})) <=
             0x1.01p-24 * std::abs(wanted_sums(i, {})) + 1e-9);
     for (std::size_t i = 0; i < 24; ++i) CHECK(got_scale[i] == got_sums[i]);
+    double length = 0;
+    for (float const g : got_sums) length += double{g} * double{g};
+    CHECK(squares.host()[0] == doctest::Approx(length).epsilon(1e-13));
   }
 }
 
@@ -93,7 +98,7 @@ TEST_CASE("the gradient of a bias is written or added, with the loss scale taken
   placed const dy{arena, size, 17, 3, -1, 1};
   device_array<float> const memory{arena};
   device_array<on_cuda::stored> const table{std::vector{dy.where}};
-  device_array<double> const sums{17};
+  device_array<double> const sums{17}, squares{1};
   device_array<float> const out{17}, factor{std::vector<float>{8.f}};
   auto const wanted = ops::bias_grad(dy.tensor);
   for (int const times : {1, 2}) {
@@ -102,9 +107,12 @@ TEST_CASE("the gradient of a bias is written or added, with the loss scale taken
     device_array<on_cuda::run_scalars> const run{std::vector{scalars}};
     on_cuda::detail::launch_sums(on_cuda::bias_terms{{table.data(), 1}, reinterpret_cast<std::byte*>(memory.data())},
                                  size, 17, sums.data(), nullptr, "a test");
-    on_cuda::launch<on_cuda::finish_bias_grad>({sums.data(), on_cuda::parts_of(size), 17, out.data(), run.data()}, 1,
-                                               nullptr, "a test");
+    on_cuda::launch<on_cuda::finish_bias_grad>(
+        {sums.data(), on_cuda::parts_of(size), 17, out.data(), run.data(), squares.data()}, 1, nullptr, "a test");
     auto const got = out.host();
+    double length = 0;
+    for (float const g : got) length += double{g} * double{g};
+    CHECK(squares.host()[0] == doctest::Approx(length).epsilon(1e-13));
     for (std::size_t i = 0; i < 17; ++i)
       CHECK(std::abs(got[i] - times * wanted[i] / 8) <= 2 * 0x1.01p-24 * std::abs(times * wanted[i] / 8) + 1e-12);
   }

@@ -12,6 +12,13 @@ using namespace oxbow::testing;
 namespace {
 constexpr std::size_t count = 16'411;  // no multiple of anything
 
+/// All elements as one tensor of which there are no copies.
+struct all_of {
+  on_cuda::parameter_job job{.first = count};
+  device_array<on_cuda::parameter_job> jobs{std::vector{job}};
+  on_cuda::parameter_table table() const { return {jobs.data(), nullptr, 1, nullptr, nullptr}; }
+};
+
 template <class Optimizer> void agrees(Optimizer const& o) {
   constexpr int buffers = Optimizer::buffers;
   std::vector<float> p = numbers(count, 1, -1, 1), g = numbers(count, 2, -1, 1);
@@ -21,12 +28,13 @@ template <class Optimizer> void agrees(Optimizer const& o) {
   std::array<float*, buffers> pointers{};
   for (std::size_t k = 0; k < buffers; ++k) ds.emplace_back(state[k]), pointers[k] = ds[k].data();
   device_array<on_cuda::scale_state> const scale{std::vector{on_cuda::scale_state{}}};
+  all_of const whole;
   for (std::int64_t step = 0; step < 3; ++step) {
     auto const rule = o.at(step, .5);
     update_parameters<buffers>(rule, .25f, std::span{p}, std::span<float const>{g}, state);
-    using kernel = on_cuda::update_parameters<std::remove_const_t<decltype(rule)>, buffers>;
-    on_cuda::launch<kernel>({rule, .25f, dp.data(), dg.data(), pointers, count, scale.data()},
-                            on_cuda::blocks_for(count, kernel::threads), nullptr, "a test");
+    using kernel = on_cuda::update_parameters<float, std::remove_const_t<decltype(rule)>, buffers>;
+    on_cuda::launch<kernel>({whole.table(), {rule, .25f, dp.data(), dg.data(), pointers}, scale.data()},
+                            whole.job.blocks(), nullptr, "a test");
   }
   auto const got = dp.host();
   // The same functor; but the device contracts a·b + c, which saves a rounding of 2^−24 of one of up to eight terms,
@@ -44,14 +52,13 @@ TEST_CASE("adamw") { agrees(adamw{.rate = .01f}); }
 
 TEST_CASE("the length of a gradient, and what it says about the scale of the loss") {
   std::vector<float> g = numbers(count, 2, -1, 1);
-  device_array<double> const sums{on_cuda::gradient_norm::parts + 1};
+  // what blocks leave: here every element is a part
   auto const norm_of = [&](std::vector<float> const& x, device_array<on_cuda::scale_state> const& scale) {
-    device_array<float> const d{x};
-    using kernel = on_cuda::gradient_norm;
-    on_cuda::launch<kernel>({d.data(), nullptr, count, sums.data(), scale.data()}, kernel::parts, nullptr, "a test");
-    on_cuda::launch<kernel>({nullptr, sums.data(), kernel::parts, sums.data() + kernel::parts, scale.data()}, 1,
-                            nullptr, "a test");
-    return sums.host()[kernel::parts];
+    std::vector<double> squares;
+    for (float const e : x) squares.push_back(double{e} * double{e});
+    device_array<double> const d{squares}, out{1};
+    on_cuda::launch<on_cuda::gradient_norm>({d.data(), int{count}, out.data(), scale.data()}, 1, nullptr, "a test");
+    return out.host()[0];
   };
   on_cuda::scale_state adaptive;
   adaptive.scale = 64, adaptive.adapts = 1, adaptive.good = on_cuda::gradient_norm::patience - 1;
@@ -71,8 +78,9 @@ TEST_CASE("the length of a gradient, and what it says about the scale of the los
 
   std::vector<float> const p = numbers(count, 1, -1, 1);
   device_array<float> const dp{p}, dg{p}, dv{std::vector<float>(count, 0.f)};
-  using kernel = on_cuda::update_parameters<sgd::rule, 1>;
-  on_cuda::launch<kernel>({sgd{}.at(0, 1), 1, dp.data(), dg.data(), {dv.data()}, count, adapts.data()},
-                          on_cuda::blocks_for(count, kernel::threads), nullptr, "a test");
+  all_of const whole;
+  using kernel = on_cuda::update_parameters<float, sgd::rule, 1>;
+  on_cuda::launch<kernel>({whole.table(), {sgd{}.at(0, 1), 1, dp.data(), dg.data(), {dv.data()}}, adapts.data()},
+                          whole.job.blocks(), nullptr, "a test");
   CHECK(dp.host() == p);
 }

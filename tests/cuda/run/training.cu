@@ -96,3 +96,37 @@ TEST_CASE("a step whose gradients overflow is left out, and the scale of the los
   CHECK_FALSE(parameters_of(net) == after);
   CHECK(net.loss_scale() == 0x1p10f);
 }
+
+TEST_CASE_TEMPLATE("the length of the gradient is that of all gradients, of one tile and of the sum of two", Backend,
+                   oxbow::cuda, cuda_f16) {
+  samples const data = lessons();
+  network<trained, Backend> net{Backend{}, seed{3}};
+  image<float> const tile(trained::tile, 1, .25f);
+  label_image const labels(trained::output);
+  for (bool add : {false, true}) {
+    net.loss_and_gradients(tile.view(), labels.view(), {}, {1, 0, add}, add);
+    double const length = net.gradient_norm();
+    auto const all = net.gradients().first(static_cast<std::size_t>(net.trainable_count()));
+    CHECK(length > 0);
+    CHECK(std::abs(length - euclidean_norm(all)) <= 1e-13 * length);
+  }
+}
+
+TEST_CASE_TEMPLATE("weights that the optimizer has packed are those that packing makes", Backend, cuda_f16, cuda_bf16) {
+  network<trained, Backend> net{Backend{}, seed{3}};
+  image<float> const tile(trained::tile, 1, .25f);
+  label_image const labels(trained::output);
+  auto const step = [&] {
+    double const loss = net.loss_and_gradients(tile.view(), labels.view(), {}, {1, 0, 0}, false);
+    auto const g = net.gradients();
+    return std::pair{loss, std::vector<float>(g.begin(), g.end())};
+  };
+  net.set_optimizer_state({std::vector<float>(static_cast<std::size_t>(net.trainable_count()))});
+  auto const before = step();
+  net.gradient_norm();
+  net.template update<1>(sgd{.rate = .5f, .momentum = .9f}.at(0, 1), 1.f);
+  auto const by_optimizer = step();
+  net.parameters();  // may have been changed: they are packed anew
+  CHECK(by_optimizer == step());
+  CHECK(by_optimizer.first != before.first);
+}

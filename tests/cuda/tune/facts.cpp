@@ -50,8 +50,29 @@ void check_sound(conv_shape const& s, chip const& c, tune::tile_need need) {
   CHECK(t.grid == 0);
 }
 
+/// Is place() the inverse of element() for all weights of this layer?
+bool finds_its_weights(packing const& p) {
+  for (std::int64_t i = 0; i < p.size(); ++i) {
+    std::int64_t const element = p.element(i), window = p.window();
+    if (element < 0) continue;
+    std::int64_t const high = p.out_is_row ? p.out_stride : p.in_stride;
+    auto const row = static_cast<int>(element / high), column = static_cast<int>(element % high / window);
+    if (p.place(p.out_is_row ? row : column, p.out_is_row ? column : row, static_cast<int>(element % window)) != i)
+      return false;
+  }
+  return true;
+}
+packing of_tf32(packing p) { return p.step_inputs = 8, p; }
+
 }  // namespace
 
+TEST_CASE("a weight is found where it has been packed") {
+  CHECK(finds_its_weights(pack_forward(64, 32, 3, 5, 9, 3, 3)));
+  CHECK(finds_its_weights(pack_grad(32, 32, 3, 5, 9, 2, 3)));
+  CHECK(finds_its_weights(pack_up(64, 32, 9, 17, 2, 2)));
+  CHECK(finds_its_weights(pack_up_grad(32, 32, 9, 17, 2, 2)));
+  CHECK(finds_its_weights(of_tf32(pack_forward(32, 16, 3, 5, 9, 3, 3))));
+}
 TEST_CASE("the tiles of the paper's network waste little, by counts") {
   for (chip const& c : {sm80::limits, sm90::limits})
     for (bool back : {false, true}) {

@@ -5,6 +5,7 @@
 #include <oxbow/cuda/arch/thread.cuh>
 #include <oxbow/cuda/kernel/grad_sums.cuh>
 #include <oxbow/cuda/kernel/shared_sums.cuh>
+#include <oxbow/cuda/kernel/squares.cuh>
 #include <oxbow/cuda/tile/layout.cuh>
 #include <oxbow/cuda/tune/grad_tile.hpp>
 
@@ -38,11 +39,13 @@ template <grad_tile Tile, class T> struct conv_3x3_grad_weight {
   // warp meet in no bank.
   static constexpr int slice = 16, run_floats = channels * 9, pitch = run_floats + 4;
   using adding = shared_sums<threads, 6, 4>;
+  using measure = squares<threads>;
 
   struct storage {
     union {
       alignas(128) unsigned char stage[Tile.stages][stage_bytes];
       float gradient[slice][pitch];
+      typename measure::storage temporary;
     };
     unsigned flag;
   };
@@ -295,6 +298,7 @@ template <grad_tile Tile, class T> struct conv_3x3_grad_weight {
     int const input = (mine.in_first ? 0 : a.shape.first) + mine.channel, floats = min(channels, mine.channels) * 9;
     bool const add = a.to.run->accumulate;
     float const unscale = 1.f / a.to.run->loss_scale();
+    double written = 0;
 #pragma unroll
     for (int part = 0; part < outputs / slice; ++part) {
       __syncthreads();  // nobody reads the stages any more, or the slice before
@@ -313,10 +317,13 @@ template <grad_tile Tile, class T> struct conv_3x3_grad_weight {
       for (int i = thread; i < slice * run_floats; i += threads) {
         int const o = i / run_floats, e = i - o * run_floats, k = mine.k0 + part * slice + o;
         if (e < floats && k < a.shape.outputs)
-          run_scalars::add_gradient(a.to.weight[(static_cast<std::int64_t>(k) * inputs + input) * 9 + e],
-                                    memory.gradient[o][e], add, unscale);
+          written += measure::of(
+              run_scalars::add_gradient(a.to.weight[(static_cast<std::int64_t>(k) * inputs + input) * 9 + e],
+                                        memory.gradient[o][e], add, unscale));
       }
     }
+    __syncthreads();
+    measure::leave(written, a.to.squares + mine.tile, memory.temporary);
   }
 };
 

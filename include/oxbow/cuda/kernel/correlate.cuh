@@ -2,6 +2,7 @@
 #pragma once
 #include <oxbow/cuda/kernel/patch.cuh>
 #include <oxbow/cuda/kernel/run_scalars.cuh>
+#include <oxbow/cuda/kernel/squares.cuh>
 
 namespace oxbow::on_cuda {
 
@@ -114,20 +115,25 @@ struct correlate {
 /// gradient(i) = Σ sums(split, i) over the splits in their order, written or added. A thread does an element.
 struct finish_correlation {
   static constexpr int threads = 256;
-  struct storage {};
+  using measure = squares<threads>;
+  using storage = typename measure::storage;
   struct args {
     float const* sums;
     std::int64_t count;
     int splits;
     float* out;
     run_scalars const* run;
+    double* squares;  ///< of the gradients that each block writes
   };
-  __device__ static void run(args const& a, storage&) {
+  __device__ static void run(args const& a, storage& memory) {
     std::int64_t const i = std::int64_t{blockIdx.x} * threads + threadIdx.x;
-    if (i >= a.count) return;
-    float sum = 0;
-    for (int s = 0; s < a.splits; ++s) sum += a.sums[s * a.count + i];
-    a.run->add_gradient(a.out[i], static_cast<double>(sum));
+    double written = 0;
+    if (i < a.count) {
+      float sum = 0;
+      for (int s = 0; s < a.splits; ++s) sum += a.sums[s * a.count + i];
+      written = measure::of(a.run->add_gradient(a.out[i], static_cast<double>(sum)));
+    }
+    measure::leave(written, a.squares + blockIdx.x, memory);
   }
 };
 

@@ -1,9 +1,8 @@
 // The last pass of a training step: adds the sums that blocks have left, each in a fixed order.
 #pragma once
-#include <cub/block/block_reduce.cuh>
-
 #include <oxbow/cuda/kernel/finish_job.cuh>
 #include <oxbow/cuda/kernel/run_scalars.cuh>
+#include <oxbow/cuda/kernel/squares.cuh>
 
 namespace oxbow::on_cuda {
 
@@ -18,6 +17,7 @@ struct finish_gradients {
   static constexpr int threads = finish_job::threads, inputs = finish_job::inputs, outputs = finish_job::outputs;
   static constexpr int most_taps = finish_job::most_taps;
   using reduce = cub::BlockReduce<double, threads>;
+  using measure = squares<threads>;
   struct storage {
     int job;
     union {
@@ -30,6 +30,7 @@ struct finish_gradients {
     finish_job const* jobs;
     int count;
     run_scalars const* run;
+    double* squares;  ///< of the gradients that each block writes
   };
 
   __device__ static void run(args const& a, storage& s) {
@@ -39,22 +40,28 @@ struct finish_gradients {
     __syncthreads();
     finish_job const& job = a.jobs[s.job];
     target const to{a.run->accumulate != 0, 1.f / a.run->loss_scale()};
-    if (job.layer.splits > 0) add_layer(job.layer, s, block - job.first_block, to);
-    else if (job.head.sums) add_head(job.head, s, block - job.first_block, to);
+    double written = 0;
+    if (job.layer.splits > 0) written = add_layer(job.layer, s, block - job.first_block, to);
+    else if (job.head.sums) written = add_head(job.head, s, block - job.first_block, to);
     else add_losses(job.loss, s);
+    __syncthreads();
+    measure::leave(written, a.squares + block, s.temporary);
   }
 
  private:
   struct target {
     bool add;          ///< to what is there
     float unscale;     ///< a power of two
-    __device__ void operator()(float& gradient, float sum) const {
-      run_scalars::add_gradient(gradient, sum, add, unscale);
+    __device__ double operator()(float& gradient, float sum) const {
+      return measure::of(run_scalars::add_gradient(gradient, sum, add, unscale));
     }
   };
 
-  __device__ static void add_layer(layer_sums const& a, storage& s, int tile, target const& into) {
-    int const tiles_k = a.tiles_k(), all = a.weight_blocks(), lane = threadIdx.x % 32, warp = threadIdx.x / 32;
+  // Each returns the squares of what the thread has written.
+
+  __device__ static double add_layer(layer_sums const& a, storage& s, int tile, target const& into) {
+    int const tiles_k = a.tiles_k(), all = a.weight ? a.weight_blocks() : 0;
+    int const lane = threadIdx.x % 32, warp = threadIdx.x / 32;
     if (tile >= all) return add_bias_sums(a, s, (tile - all) * outputs, into);
     int const c0 = tile / tiles_k * inputs, k0 = tile % tiles_k * outputs, taps = a.sums.taps;
     // eight lanes read the 32 outputs of one entry
@@ -75,17 +82,19 @@ struct finish_gradients {
     }
     __syncthreads();
     // a warp writes the entries of one output after the other, 32 neighbours at a time
+    double written = 0;
     for (int entry = lane; entry < inputs * taps; entry += 32) {
       int const place = c0 + entry / taps;
       int const c = place < a.first_padded ? place : place - a.first_padded + a.first;
       if (place < a.first_padded ? place >= a.first : c >= a.first + a.second) continue;
       float* const to = a.weight + k0 * a.out_stride + c * a.in_stride + entry % taps;
       for (int o = warp; o < outputs && k0 + o < a.outputs_real; o += threads / 32)
-        into(to[o * a.out_stride], s.sum[o][entry]);
+        written += into(to[o * a.out_stride], s.sum[o][entry]);
     }
+    return written;
   }
 
-  __device__ static void add_bias_sums(layer_sums const& a, storage& s, int k0, target const& into) {
+  __device__ static double add_bias_sums(layer_sums const& a, storage& s, int k0, target const& into) {
     int const lane = threadIdx.x % 32, warp = threadIdx.x / 32, k = k0 + lane;
     int const width = (a.bias_count + 7) / 8 * 8;
     float sum = 0;
@@ -94,20 +103,21 @@ struct finish_gradients {
         sum += a.sums.bias[static_cast<std::int64_t>(part) * width + k];
     s.bias[warp][lane] = sum;
     __syncthreads();
-    if (warp > 0 || k >= a.bias_count) return;
+    if (warp > 0 || k >= a.bias_count) return 0;
     sum = 0;
     for (int w = 0; w < 8; ++w) sum += s.bias[w][lane];
-    into(a.bias[k], sum);
+    return into(a.bias[k], sum);
   }
 
-  __device__ static void add_head(head_sums const& a, storage& s, int i, target const& into) {
+  __device__ static double add_head(head_sums const& a, storage& s, int i, target const& into) {
     int const all = a.classes * a.width + a.classes, weights = a.classes * a.channels;
     int const from = i < weights ? i / a.channels * a.width + i % a.channels : a.classes * a.width + i - weights;
     double sum = 0;
     for (int tile = threadIdx.x; tile < a.tiles; tile += threads)
       sum += static_cast<double>(a.sums[static_cast<std::int64_t>(tile) * all + from]);
     double const total = reduce(s.temporary).Sum(sum);
-    if (threadIdx.x == 0) into(i < weights ? a.weight[i] : a.bias[i - weights], static_cast<float>(total));
+    if (threadIdx.x != 0) return 0;
+    return into(i < weights ? a.weight[i] : a.bias[i - weights], static_cast<float>(total));
   }
 
   __device__ static void add_losses(loss_sums const& a, storage& s) {

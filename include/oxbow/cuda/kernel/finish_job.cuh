@@ -16,8 +16,9 @@ struct layer_sums {
   static constexpr int tile_inputs = 8, tile_outputs = 32;
   constexpr OXBOW_DEVICE int tiles_k() const { return (sums.outputs + tile_outputs - 1) / tile_outputs; }
   constexpr OXBOW_DEVICE int weight_blocks() const {
-    return weight ? (sums.inputs + tile_inputs - 1) / tile_inputs * tiles_k() : 0;
+    return (sums.inputs + tile_inputs - 1) / tile_inputs * tiles_k();
   }
+  constexpr int bias_blocks() const { return tune::ceil_div(bias_count, tile_outputs); }
 };
 
 /// Gradients of a head's weights (classes, channels) and biases, from the sums of head_loss.
@@ -25,6 +26,8 @@ struct head_sums {
   float const* sums = nullptr;
   int tiles = 0, classes = 0, width = 0, channels = 0;
   float *weight = nullptr, *bias = nullptr;
+
+  constexpr int blocks() const { return classes * channels + classes; }
 };
 
 /// The loss: the sum of the pixels' losses, in double.
@@ -44,8 +47,8 @@ struct finish_job {
   static constexpr int threads = 256, most_taps = 32;
   static constexpr int inputs = layer_sums::tile_inputs, outputs = layer_sums::tile_outputs;
   int blocks() const {
-    if (layer.splits > 0) return layer.weight_blocks() + (layer.bias ? tune::ceil_div(layer.bias_count, outputs) : 0);
-    return head.sums ? head.classes * head.channels + head.classes : 1;
+    if (layer.splits > 0) return (layer.weight ? layer.weight_blocks() : 0) + (layer.bias ? layer.bias_blocks() : 0);
+    return head.sums ? head.blocks() : 1;
   }
 };
 

@@ -37,6 +37,7 @@ struct grad_target {
   float* slots = nullptr;            ///< of the blocks that share a tile: (tile, split); see shared_sums.cuh
   unsigned* arrived = nullptr;       ///< a counter per tile, zero
   run_scalars const* run = nullptr;
+  double* squares = nullptr;         ///< of the gradients of each tile
 };
 
 /// Sums of a bias in the fragments of a product with ones: (16 channels, 8 times the same). Rows g and g + 8 are

@@ -15,14 +15,15 @@ struct run_scalars {
 
   __device__ random_key key() const { return {seed, step, sample}; }
   __device__ float loss_scale() const { return scale == nullptr ? 1.f : *scale; }
-  /// Writes or adds a gradient, whichever the run says, with the loss scale taken out. The scale is a power of two.
-  __device__ void add_gradient(float& to, double sum) const {
+  /// Writes or adds a gradient, whichever the run says, with the loss scale taken out, and returns what it has become.
+  /// The scale is a power of two.
+  __device__ float add_gradient(float& to, double sum) const {
     double const g = sum / static_cast<double>(loss_scale());
-    to = static_cast<float>(accumulate ? static_cast<double>(to) + g : g);
+    return to = static_cast<float>(accumulate ? static_cast<double>(to) + g : g);
   }
   /// The same with sums in single precision. unscale: 1 / loss_scale()
-  static __device__ void add_gradient(float& to, float sum, bool add, float unscale) {
-    to = (add ? to : 0.f) + sum * unscale;
+  static __device__ float add_gradient(float& to, float sum, bool add, float unscale) {
+    return to = (add ? to : 0.f) + sum * unscale;
   }
 };
 

@@ -4,6 +4,7 @@
 
 #include <oxbow/cuda/kernel/pixel_loss.cuh>
 #include <oxbow/cuda/kernel/run_scalars.cuh>
+#include <oxbow/cuda/kernel/squares.cuh>
 #include <oxbow/cuda/kernel/stored.cuh>
 #include <oxbow/ops/normalisation.hpp>
 
@@ -136,16 +137,21 @@ struct finish_overlap {
 /// Bias gradients from the sums of bias_terms. A thread does a channel.
 struct finish_bias_grad {
   static constexpr int threads = 128;
-  struct storage {};
+  using measure = squares<threads>;
+  using storage = typename measure::storage;
   struct args {
     double const* sums;
     int parts, channels;
     float* out;
     run_scalars const* run;
+    double* squares;  ///< of the gradients that each block writes
   };
-  __device__ static void run(args const& a, storage&) {
+  __device__ static void run(args const& a, storage& memory) {
     int const c = static_cast<int>(blockIdx.x * threads + threadIdx.x);
-    if (c < a.channels) a.run->add_gradient(a.out[c], detail::add_parts(a.sums, a.parts, 1, 0, a.channels, c));
+    double written = 0;
+    if (c < a.channels)
+      written = measure::of(a.run->add_gradient(a.out[c], detail::add_parts(a.sums, a.parts, 1, 0, a.channels, c)));
+    measure::leave(written, a.squares + blockIdx.x, memory);
   }
 };
 
@@ -195,7 +201,8 @@ struct finish_norm_statistics {
 /// The sums over the pixels of dy · x̂ and of dy, from those of norm_grad_terms; into the gradients as well.
 struct finish_norm_grad {
   static constexpr int threads = 128;
-  struct storage {};
+  using measure = squares<threads>;
+  using storage = typename measure::storage;
   struct args {
     double const* sums;
     int parts, channels, groups;
@@ -203,16 +210,21 @@ struct finish_norm_grad {
     float* out;  ///< null where nobody reads the sums
     float *scale_gradient, *shift_gradient;
     run_scalars const* run;
+    double* squares;  ///< of the gradients that each block writes
   };
-  __device__ static void run(args const& a, storage&) {
+  __device__ static void run(args const& a, storage& memory) {
     int const c = static_cast<int>(blockIdx.x * threads + threadIdx.x);
-    if (c >= a.channels) return;
+    measure::leave(c < a.channels ? written(a, c) : 0., a.squares + blockIdx.x, memory);
+  }
+
+ private:
+  __device__ static double written(args const& a, int c) {
     double const inverse = static_cast<double>(a.statistics[a.groups + c / (a.channels / a.groups)]);
     double const dx = detail::add_parts(a.sums, a.parts, 2, 0, a.channels, c) * inverse,
                  d = detail::add_parts(a.sums, a.parts, 2, 1, a.channels, c);
     if (a.out != nullptr) a.out[c] = static_cast<float>(dx), a.out[a.channels + c] = static_cast<float>(d);
-    a.run->add_gradient(a.scale_gradient[c], dx);
-    a.run->add_gradient(a.shift_gradient[c], d);
+    return measure::of(a.run->add_gradient(a.scale_gradient[c], dx)) +
+           measure::of(a.run->add_gradient(a.shift_gradient[c], d));
   }
 };
 

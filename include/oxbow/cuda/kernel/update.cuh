@@ -3,7 +3,7 @@
 #include <array>
 #include <cub/block/block_reduce.cuh>
 
-#include <oxbow/core/portable.hpp>
+#include <oxbow/cuda/kernel/parameter_tiles.cuh>
 
 namespace oxbow::on_cuda {
 
@@ -17,40 +17,26 @@ struct scale_state {
   int adapts = 0;  ///< 0: the scale stays what it is, and nothing is skipped
 };
 
-/// out[block] = the sum of squares of a share of x; then, over one block with `doubles` set, the root of the sum of
-/// the parts, and what it says about the scale: halved and the step skipped where it is not finite, doubled after
-/// `patience` steps that were.
-/// needs  floats: aligned to 16 bytes. `parts` blocks of loads of 16 bytes, so that any chip has enough of them under
-///        way; the same for all chips, so that the order of the sum is
+/// out = the length of the gradient: the root of the sum of the squares that blocks have left. And what it says about
+/// the scale: halved and the step skipped where it is not finite, doubled after `patience` steps that were. One block.
 struct gradient_norm {
-  static constexpr int threads = 256, parts = 1024, patience = 2000;
+  static constexpr int threads = 256, patience = 2000;
   using reduce = cub::BlockReduce<double, threads>;
   using storage = typename reduce::TempStorage;
   struct args {
-    float const* floats;
-    double const* doubles;
-    std::int64_t count;
+    double const* squares;
+    int count;
     double* out;
     scale_state* scale;
   };
   __device__ static void run(args const& a, storage& smem) {
     double sum = 0;
-    std::int64_t const first = std::int64_t{blockIdx.x} * threads + threadIdx.x;
-    std::int64_t const step = std::int64_t{gridDim.x} * threads;
-    if (a.doubles != nullptr) {
-      for (std::int64_t i = first; i < a.count; i += step) sum += a.doubles[i];
-    } else {
-      auto const add = [&](float x) { sum += static_cast<double>(x) * static_cast<double>(x); };
-      for (std::int64_t i = first; i < a.count / 4; i += step) {
-        float4 const x = reinterpret_cast<float4 const*>(a.floats)[i];
-        add(x.x), add(x.y), add(x.z), add(x.w);
-      }
-      for (std::int64_t i = a.count / 4 * 4 + first; i < a.count; i += step) add(a.floats[i]);
-    }
-    double const all = reduce(smem).Sum(sum);
+#pragma unroll 8
+    for (int i = threadIdx.x; i < a.count; i += threads) sum += a.squares[i];
+    double const length = sqrt(reduce(smem).Sum(sum));
     if (threadIdx.x != 0) return;
-    a.out[blockIdx.x] = a.doubles != nullptr ? sqrt(all) : all;
-    if (a.doubles != nullptr) judge(*a.scale, isfinite(all));
+    *a.out = length;
+    judge(*a.scale, isfinite(length));
   }
 
  private:
@@ -63,27 +49,46 @@ struct gradient_norm {
   }
 };
 
-/// parameter i ← rule(parameter i, scale · gradient i, the buffers' i-th elements), for all i in one launch: the rule
-/// is the functor that the host's loop calls. A thread does an element. cost  reads parameters, gradients and buffers
-/// once, writes parameters and buffers once
-template <class Rule, int Buffers> struct update_parameters {
-  static constexpr int threads = 256;
-  struct storage {};
-  struct args {
+/// parameter i ← rule(parameter i, scale · gradient i, the buffers' i-th elements), for all i in one launch, and into
+/// the copies that the next step's convolutions read: the rule is the functor that the host's loop calls. The table
+/// has every parameter that learns. A step that is to be skipped changes nothing.
+/// cost  reads parameters, gradients and buffers once, writes parameters, buffers and copies once
+template <class T, class Rule, int Buffers> struct update_parameters {
+  using tiles = parameter_tiles<T>;
+  static constexpr int threads = tiles::threads, resident = tiles::resident;
+  using storage = typename tiles::storage;
+  struct change {
     Rule rule;
     float scale;
     float* parameters;
     float const* gradients;
     std::array<float*, Buffers> buffers;
-    std::int64_t count;
+
+    struct element {
+      float parameter, gradient, state[Buffers > 0 ? Buffers : 1];
+    };
+    __device__ element read(std::int64_t i) const {
+      element x;
+      x.parameter = parameters[i], x.gradient = gradients[i];
+      for (int k = 0; k < Buffers; ++k) x.state[k] = buffers[static_cast<std::size_t>(k)][i];
+      return x;
+    }
+    __device__ float finish(element x, std::int64_t i) const {
+      std::array<float*, Buffers> state{};
+      for (int k = 0; k < Buffers; ++k) state[static_cast<std::size_t>(k)] = x.state + k;
+      rule(x.parameter, scale * x.gradient, state);
+      parameters[i] = x.parameter;
+      for (int k = 0; k < Buffers; ++k) buffers[static_cast<std::size_t>(k)][i] = x.state[k];
+      return x.parameter;
+    }
+  };
+  struct args {
+    parameter_table table;
+    change how;
     scale_state const* state;
   };
-  __device__ static void run(args const& a, storage&) {
-    std::int64_t const i = std::int64_t{blockIdx.x} * threads + threadIdx.x;
-    if (i >= a.count || a.state->skip) return;
-    auto buffers = a.buffers;
-    for (auto& b : buffers) b += i;
-    a.rule(a.parameters[i], a.scale * a.gradients[i], buffers);
+  __device__ static void run(args const& a, storage& s) {
+    if (!a.state->skip) tiles::run(a.table, a.how, s);
   }
 };
 

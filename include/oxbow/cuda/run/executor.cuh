@@ -5,6 +5,7 @@
 
 #include <oxbow/core/random_key.hpp>
 #include <oxbow/cuda/kernel/finish_gradients.cuh>
+#include <oxbow/cuda/kernel/pack_weights.cuh>
 #include <oxbow/cuda/run/device.cuh>
 #include <oxbow/cuda/run/matrix_grad_step.cuh>
 #include <oxbow/cuda/run/matrix_step.cuh>
@@ -23,10 +24,11 @@ template <class Program, element Type, class Chip> class executor {
 
  public:
   /// program: "inference" or "training", for errors. parameters and gradients: on the device.
-  /// repack: weights change before every run. each_step: no graph; every step is waited for, so that errors name it
+  /// learns: weights change before every run, by an optimizer that packs those for tensor cores.
+  /// each_step: no graph; every step is waited for, so that errors name it
   executor(device const& on, cudaStream_t order, char const* program, float* parameters, float* gradients,
-           float const* scale, bool repack, bool each_step)
-      : device_{on}, order_{order}, name_{program}, repack_{repack}, each_step_{each_step} {
+           float const* scale, bool learns, bool each_step)
+      : device_{on}, order_{order}, name_{program}, learns_{learns}, each_step_{each_step} {
     context_.parameters = parameters, context_.gradients = gradients, context_.scale = scale;
     prepare(std::make_integer_sequence<int, t::steps>{});
     take_memory();
@@ -48,6 +50,9 @@ template <class Program, element Type, class Chip> class executor {
   /// The sum of the pixels' losses, on the device.
   double const* loss() const { return context_.loss; }
   cudaStream_t order() const { return order_; }
+  /// The squares of all gradients, in parts; on the device. All zero before the first run.
+  double const* squares() const { return context_.squares; }
+  int parts_of_squares() const { return static_cast<int>(needs_.squares) + needs_.finish_blocks; }
 
   /// Pinned memory for the next run's image, labels and weights, in the layout of the arena; waits until the run before
   /// the last has taken what lay there.
@@ -67,16 +72,20 @@ template <class Program, element Type, class Chip> class executor {
   /// Queues an upload of the last next_input() and a run. Nothing is waited for.
   void run(random_key key, float label_factor, bool accumulate) {
     send(key, label_factor, accumulate);
-    if (repack_ || stale_) {
-      if (!repack_) pack(order_);
+    if (stale_) {
+      if (!learns_) pack_plainly();
+      pack();
       stale_ = false;
     }
     if (each_step_) return steps(true);
     if (!graph_) capture();
     check(cudaGraphLaunch(graph_.get(), order_), "cudaGraphLaunch", name_ + " program");
   }
-  /// Weights have changed: pack them before the next run.
+  /// Weights have been changed by somebody who did not write their packed copies: pack them before the next run.
   void weights_changed() { stale_ = true; }
+  /// For an optimizer: all parameters that learn, with their packed copies; and the blocks of a launch over them.
+  parameter_table parameters() const { return table(static_cast<int>(jobs_.jobs.size())); }
+  int parameter_blocks() const { return jobs_.blocks; }
 
  private:
   struct upload {
@@ -95,12 +104,13 @@ template <class Program, element Type, class Chip> class executor {
     steps_.reserve(t::steps);
     (prepare_step<I>(), ...);
     if constexpr (t::whole.labels != none) {
-      needs_.finishes.push_back([](run_context const& c) {
+      needs_.finish(1, [](run_context const& c) {
         return finish_job{.loss = {reinterpret_cast<float const*>(c.arena + output().offset), output().size.volume(),
                                    c.loss}};
       });
     }
-    launches_ += (!uses_.empty() && repack_) + (!needs_.packs.empty() && repack_) + !needs_.finishes.empty();
+    launches_ += (!uses_.empty() && learns_) + !needs_.finishes.empty();
+    jobs_ = needs_.jobs(t::parameter_count);
   }
 
   void lay_out_weights(int i) {
@@ -150,6 +160,7 @@ template <class Program, element Type, class Chip> class executor {
     for (int i = first; i < first + what.count; ++i) lay_out_weights(i);
     if constexpr (is_reduction(what.kind(what.anchor))) {
       for (int n = 0; n < what.count; ++n) {
+        s.squares = needs_.measure(blocks_that_write_gradients(own[n], t::operands.items));
         add_reduction(s, own[n], t::operands.items, t::parameters.items);
         launches_ += 2;
       }
@@ -191,10 +202,11 @@ template <class Program, element Type, class Chip> class executor {
     std::int64_t const sums = c.take(sums_ * 8), partial = c.take(partial_ * 4);
     std::int64_t const fragments = c.take(needs_.packed_bytes), left = c.take(needs_.left_floats * 4);
     std::int64_t const shared = c.take(needs_.shared_floats * 4), arrived = c.take(needs_.counters * 4);
-    std::int64_t const loss = c.take(sizeof(double));
+    std::int64_t const loss = c.take(sizeof(double)), squares = c.take(std::int64_t{parts_of_squares()} * 8);
     carver table;
     std::int64_t const ops = table.take(bytes_of(ops_)), operands = table.take(bytes_of(operands_)),
-                       uses = table.take(bytes_of(uses_)), packs = table.take(bytes_of(needs_.packs)),
+                       uses = table.take(bytes_of(uses_)), jobs = table.take(bytes_of(jobs_.jobs)),
+                       copies = table.take(bytes_of(jobs_.copies)),
                        finishes = table.take(static_cast<std::int64_t>(needs_.finishes.size() * sizeof(finish_job)));
     std::int64_t const tables_at = c.take(table.bytes()), run = c.take(sizeof(run_scalars));
     carver up;
@@ -219,7 +231,9 @@ template <class Program, element Type, class Chip> class executor {
     context_.fragments = p + fragments, context_.left = reinterpret_cast<float*>(p + left);
     context_.shared_tiles = reinterpret_cast<float*>(p + shared);
     context_.arrived = reinterpret_cast<unsigned*>(p + arrived), context_.loss = reinterpret_cast<double*>(p + loss);
-    device_packs_ = reinterpret_cast<pack_job const*>(p + tables_at + packs);
+    context_.squares = reinterpret_cast<double*>(p + squares);
+    device_jobs_ = reinterpret_cast<parameter_job const*>(p + tables_at + jobs);
+    device_copies_ = reinterpret_cast<packed_copy const*>(p + tables_at + copies);
     device_finishes_ = reinterpret_cast<finish_job const*>(p + tables_at + finishes);
     staged_ = p + staged;
     pinned_ = pinned_memory{2 * upload_bytes_, name_ + " uploads"};
@@ -228,17 +242,23 @@ template <class Program, element Type, class Chip> class executor {
     copy(p + tables_at + ops, ops_.data(), bytes_of(ops_), order_, name_ + " tables");
     copy(p + tables_at + operands, operands_.data(), bytes_of(operands_), order_, name_ + " tables");
     copy(p + tables_at + uses, uses_.data(), bytes_of(uses_), order_, name_ + " tables");
-    copy(p + tables_at + packs, needs_.packs.data(), bytes_of(needs_.packs), order_, name_ + " tables");
-    std::vector<finish_job> jobs;
+    copy(p + tables_at + jobs, jobs_.jobs.data(), bytes_of(jobs_.jobs), order_, name_ + " tables");
+    copy(p + tables_at + copies, jobs_.copies.data(), bytes_of(jobs_.copies), order_, name_ + " tables");
+    std::vector<finish_job> last;
+    int last_block = 0;
     for (auto const& job : needs_.finishes) {
-      jobs.push_back(job(context_));
-      jobs.back().first_block = finish_blocks_, finish_blocks_ += jobs.back().blocks();
+      last.push_back(job(context_));
+      last.back().first_block = last_block, last_block += last.back().blocks();
     }
-    copy(p + tables_at + finishes, jobs.data(), bytes_of(jobs), order_, name_ + " tables");
-    if (needs_.counters > 0)
-      check(cudaMemsetAsync(context_.arrived, 0, static_cast<std::size_t>(needs_.counters * 4), order_),
-            "cudaMemsetAsync", name_ + " tables");
+    copy(p + tables_at + finishes, last.data(), bytes_of(last), order_, name_ + " tables");
+    zero(context_.arrived, needs_.counters * 4);
+    zero(context_.squares, std::int64_t{parts_of_squares()} * 8);
+    zero(context_.fragments, needs_.packed_bytes);  // what packing adds to a tensor is never written
     wait(order_, name_ + " tables");
+  }
+  void zero(void* at, std::int64_t bytes) const {
+    if (bytes > 0)
+      check(cudaMemsetAsync(at, 0, static_cast<std::size_t>(bytes), order_), "cudaMemsetAsync", name_ + " tables");
   }
   template <class T> static std::int64_t bytes_of(std::vector<T> const& v) {
     return static_cast<std::int64_t>(v.size() * sizeof(T));
@@ -268,24 +288,27 @@ template <class Program, element Type, class Chip> class executor {
     next_ = 1 - next_;
   }
 
-  void pack(cudaStream_t s) const {
-    std::string const what = name_ + " packed weights";
+  parameter_table table(int jobs) const {
+    return {device_jobs_, device_copies_, jobs, context_.parameters, context_.fragments};
+  }
+  void pack_plainly() const {
     launch<pack_plain>({device_uses_, static_cast<int>(uses_.size()), context_.parameters, context_.packed},
-                       pack_blocks_, s, what);
+                       pack_blocks_, order_, name_ + " packed weights");
+  }
+  void pack() const {
     if constexpr (Type != element::f32)
-      launch<pack_weights<number>>(
-          {device_packs_, static_cast<int>(needs_.packs.size()), context_.parameters, context_.fragments},
-          needs_.pack_blocks, s, what);
+      launch<pack_weights<number>>(table(jobs_.packing), jobs_.packing_blocks, order_, name_ + " packed weights");
   }
   void steps(bool wait_for_each) {
-    if (repack_) pack(order_);
+    if (learns_) pack_plainly();
     for (prepared_step const& s : steps_) {
       for (auto const& l : s.launches) l(context_, order_);
       if (wait_for_each) wait(order_, s.name);
     }
     std::string const what = name_ + " gradients";
-    launch<finish_gradients>({device_finishes_, static_cast<int>(needs_.finishes.size()), context_.run},
-                             finish_blocks_, order_, what);
+    launch<finish_gradients>({device_finishes_, static_cast<int>(needs_.finishes.size()), context_.run,
+                              context_.squares + needs_.squares},
+                             needs_.finish_blocks, order_, what);
     if (wait_for_each) wait(order_, what);
   }
   void capture() {
@@ -309,7 +332,7 @@ template <class Program, element Type, class Chip> class executor {
   device device_;
   cudaStream_t order_;
   std::string name_;
-  bool repack_, each_step_, stale_ = true;
+  bool learns_, each_step_, stale_ = true;
   std::vector<tile_op> ops_;
   std::vector<stored> operands_;
   std::vector<weight_layout> uses_;
@@ -317,12 +340,14 @@ template <class Program, element Type, class Chip> class executor {
   std::int64_t packed_floats_ = 0, sums_ = 0, partial_ = 0;
   std::int64_t at_labels_ = 0, at_weights_ = 0, at_scalars_ = 0, upload_bytes_ = 0;
   matrix_needs<number> needs_{t::parameters.items};
-  int pack_blocks_ = 0, finish_blocks_ = 0, launches_ = 0, on_matrices_ = 0, next_ = 0;
+  parameter_jobs jobs_;
+  int pack_blocks_ = 0, launches_ = 0, on_matrices_ = 0, next_ = 0;
   device_memory memory_;
   pinned_memory pinned_;
   std::byte* staged_ = nullptr;
   weight_layout const* device_uses_ = nullptr;
-  pack_job const* device_packs_ = nullptr;
+  parameter_job const* device_jobs_ = nullptr;
+  packed_copy const* device_copies_ = nullptr;
   finish_job const* device_finishes_ = nullptr;
   run_context context_{};
   stream copies_;

@@ -65,7 +65,8 @@ template <class Step, class Chip> struct matrix_grad_step {
   }
   static void finish(matrix_needs<T>& needs, places const& p, layer_sums what, bool adds = false) {
     if (adds && !has_bias) return;
-    needs.finishes.push_back([p, what, adds](run_context const& c) {
+    int const blocks = (adds ? 0 : what.weight_blocks()) + (has_bias ? what.bias_blocks() : 0);
+    needs.finish(blocks, [p, what, adds](run_context const& c) {
       layer_sums l = what;
       l.sums = p.in(c, l.sums), l.weight = adds ? nullptr : c.gradients + p.to_weight;
       if (has_bias) l.bias = c.gradients + p.to_bias;
@@ -83,9 +84,10 @@ template <class Step, class Chip> struct matrix_grad_step {
     static constexpr bool adds = choice.adds();
     places const p = leave(needs, sums, choice.splits, parts, adds);
     if (adds) needs.share(kernel::slot_floats(shape, choice.splits), tune::grad_tiles(shape));
-    step.launches.push_back([sums, p, &step](run_context const& c, cudaStream_t s) {
+    std::int64_t const squares = needs.measure(adds ? tune::grad_tiles(shape) : 0);
+    step.launches.push_back([sums, p, squares, &step](run_context const& c, cudaStream_t s) {
       grad_target to;
-      if (adds) to = {c.gradients + p.to_weight, c.shared_tiles, c.arrived, c.run};
+      if (adds) to = {c.gradients + p.to_weight, c.shared_tiles, c.arrived, c.run, c.squares + squares};
       launch<kernel>({shape, source_of<T>(x(0), c.arena), source_of<T>(x(1), c.arena),
                       view_of<T const>(dy, c.arena), p.in(c, sums), choice.splits, to},
                      tune::grad_tiles(shape) * choice.splits, s, step.name);

@@ -1,47 +1,78 @@
-// What the steps on tensor cores need of their program: packed weights, memory, the last pass over their sums.
+// What steps need of their program: packed weights, memory, the last pass over their sums.
 #pragma once
 #include <algorithm>
 #include <functional>
 #include <vector>
 
 #include <oxbow/cuda/kernel/finish_job.cuh>
-#include <oxbow/cuda/kernel/pack_weights.cuh>
+#include <oxbow/cuda/kernel/parameter_job.cuh>
 #include <oxbow/cuda/run/run_context.cuh>
 #include <oxbow/lower/plan.hpp>
 
 namespace oxbow::on_cuda {
 
+/// The parameters that learn, each tensor a job; those with packed copies come first.
+struct parameter_jobs {
+  std::vector<parameter_job> jobs;
+  std::vector<packed_copy> copies;
+  int packing = 0, packing_blocks = 0;  ///< jobs that have copies, and their blocks
+  int blocks = 0;                       ///< of all
+};
+
 /// Collected while the steps are prepared, before there is any memory.
 template <class T> struct matrix_needs {
-  parameter const* parameters;            ///< the program's
-  std::vector<pack_job> packs{};
+  parameter const* parameters;  ///< the program's
+  explicit matrix_needs(parameter const* of_program) : parameters{of_program} {}
+
   std::vector<std::function<finish_job(run_context const&)>> finishes{};
   std::int64_t packed_bytes = 0, left_floats = 0, shared_floats = 0, counters = 0;
-  int pack_blocks = 0;
+  std::int64_t squares = 0;  ///< parts of the gradient's length, a double each
+  int finish_blocks = 0;
 
-  /// A place in the packed memory for one tensor; returns its bytes from the beginning.
-  std::int64_t pack(pack_job job) {
-    job.first_block = pack_blocks, job.to = packed_bytes;
-    pack_blocks += job.blocks();
-    packed_bytes += (job.bytes<T>() + 255) / 256 * 256;
-    packs.push_back(job);
-    return job.to;
-  }
-  /// The weights of an instruction.
+  /// A place in the packed memory for the weights of an instruction; returns its bytes from the beginning.
   std::int64_t pack_weights_of(instruction const& i, packing const& order) {
-    pack_job job{.order = order, .from = parameters[i.parameter].offset};
-    absorb(job, i);
-    return pack(job);
+    return pack(i, i.parameter, {.order = order});
   }
-  /// Its bias, with zeros up to `width`.
-  std::int64_t pack_bias_of(instruction const& i, int width) {
-    pack_job job{.rows = 1, .columns = i.out_channels, .width = width, .from = parameters[i.parameter + 1].offset};
-    absorb(job, i);
-    return pack(job);
+  /// For them as rows of floats, with zeros up to `width`.
+  std::int64_t pack_rows_of(instruction const& i, int width) { return pack(i, i.parameter, {.width = width}); }
+  /// For the bias, with zeros up to `width`.
+  std::int64_t pack_bias_of(instruction const& i, int width) { return pack(i, i.parameter + 1, {.width = width}); }
+
+  parameter_jobs jobs(int parameter_count) const {
+    parameter_jobs all;
+    for (bool with_copies : {true, false})
+      for (int p = 0; p < parameter_count; ++p) {
+        if (!is_trained(parameters[p].is)) continue;
+        parameter_job job = job_of(p);
+        job.first_copy = static_cast<int>(all.copies.size()), job.first_block = all.blocks;
+        for (use const& u : uses_) {
+          if (u.parameter != p) continue;
+          packed_copy copy = u.copy;
+          copy.octets = copy.width == 0 && job.in_octets_of(copy.order);
+          if (with_copies) all.copies.push_back(copy);
+          ++job.copies;
+        }
+        if ((job.copies > 0) != with_copies) continue;
+        all.blocks += job.blocks();
+        all.jobs.push_back(job);
+        if (with_copies) all.packing_blocks = all.blocks, ++all.packing;
+      }
+    return all;
   }
+
   /// Room for the sums of tiles that several blocks share, and counters of these blocks: for one launch at a time.
   void share(std::int64_t floats, std::int64_t tiles) {
     shared_floats = std::max(shared_floats, floats), counters = std::max(counters, tiles);
+  }
+  /// Something for the last pass to do, with so many blocks.
+  void finish(int blocks, std::function<finish_job(run_context const&)> job) {
+    finish_blocks += blocks;
+    finishes.push_back(std::move(job));
+  }
+  /// Room for the squares of the gradients that so many blocks write.
+  std::int64_t measure(std::int64_t blocks) {
+    squares += blocks;
+    return squares - blocks;
   }
   /// Room for floats that the last pass adds up.
   std::int64_t leave(std::int64_t floats) {
@@ -51,11 +82,33 @@ template <class T> struct matrix_needs {
   }
 
  private:
-  void absorb(pack_job& job, instruction const& i) const {
-    if (i.folded == none) return;
-    job.scale = parameters[i.folded].offset, job.shift = parameters[i.folded + 1].offset;
-    job.mean = parameters[i.folded + 2].offset, job.variance = parameters[i.folded + 3].offset;
+  struct use {
+    int parameter, folded;  ///< the norm that the copy absorbs; none: nothing
+    packed_copy copy;
+  };
+
+  std::int64_t pack(instruction const& i, int parameter, packed_copy copy) {
+    copy.to = packed_bytes;
+    packed_bytes += (copy.bytes<T>(rows_of(parameter)) + 255) / 256 * 256;
+    uses_.push_back({parameter, i.folded, copy});
+    return copy.to;
   }
+  int rows_of(int p) const { return parameters[p].is == role::weight ? parameters[p].rows : 1; }
+  /// Without its copies.
+  parameter_job job_of(int p) const {
+    parameter_job job{.rows = rows_of(p), .first = static_cast<int>(parameters[p].count() / rows_of(p))};
+    for (use const& u : uses_) {
+      if (u.parameter != p) continue;
+      if (u.copy.width == 0 && job.taps == 0) job = parameter_job::of(u.copy.order);
+      if (u.folded == none) continue;
+      job.scale = parameters[u.folded].offset, job.shift = parameters[u.folded + 1].offset;
+      job.mean = parameters[u.folded + 2].offset, job.variance = parameters[u.folded + 3].offset;
+    }
+    job.from = parameters[p].offset, job.is_bias = parameters[p].is == role::bias;
+    return job;
+  }
+
+  std::vector<use> uses_{};
 };
 
 }  // namespace oxbow::on_cuda

@@ -207,9 +207,7 @@ template <class Step, class Chip> struct matrix_step {
     using active = called<in_front_of_head()>;
     std::int64_t const w = needs.pack_weights_of(op, order(width, conv_shape::chunk)),
                        b = needs.pack_bias_of(op, width), hb = needs.pack_bias_of(h, classes);
-    pack_job rows{.rows = classes, .columns = op.out_channels, .width = width,
-                  .from = needs.parameters[h.parameter].offset};
-    std::int64_t const hw = needs.pack(rows);
+    std::int64_t const hw = needs.pack_rows_of(h, width);
     static constexpr auto layers = [](run_context const& c, std::int64_t b, std::int64_t hw, std::int64_t hb) {
       auto const at = [&](std::int64_t bytes) { return reinterpret_cast<float const*>(c.fragments + bytes); };
       return head_layers{at(b), at(hw), at(hb)};
@@ -248,9 +246,11 @@ template <class Step, class Chip> struct matrix_step {
                         nullptr, nullptr},
                        kernel::grid, s, step.name);
       });
-      needs.finishes.push_back([left, to_weight, to_bias](run_context const& c) {
-        return finish_job{.head = {c.left + left, kernel::tiles, classes, width, op.out_channels,
-                                   c.gradients + to_weight, c.gradients + to_bias}};
+      head_sums const sums{nullptr, kernel::tiles, classes, width, op.out_channels};
+      needs.finish(sums.blocks(), [=](run_context const& c) {
+        head_sums h = sums;
+        h.sums = c.left + left, h.weight = c.gradients + to_weight, h.bias = c.gradients + to_bias;
+        return finish_job{.head = h};
       });
     }
   }

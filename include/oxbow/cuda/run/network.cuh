@@ -64,11 +64,11 @@ template <class Model, class Backend> class device_network {
         mirror_(static_cast<std::size_t>(Model::forward.parameter_count)) {
     carver c;
     std::int64_t const values = c.take(Model::forward.parameter_count * 4), state = c.take(sizeof(scale_state)),
-                       sums = c.take(sizeof(double) * (on_cuda::gradient_norm::parts + 1));
+                       length = c.take(sizeof(double));
     fixed_ = device_memory{c.bytes(), stream_.get(), "the parameters"};
     values_ = reinterpret_cast<float*>(fixed_.data() + values);
     state_ = reinterpret_cast<scale_state*>(fixed_.data() + state);
-    sums_ = reinterpret_cast<double*>(fixed_.data() + sums);
+    length_ = reinterpret_cast<double*>(fixed_.data() + length);
     answers_ = pinned_memory{answer_bytes, "what a run answers"};
     scale_state first;
     if (Type == element::f16) first.scale = 0x1p15f, first.adapts = 1;
@@ -150,12 +150,10 @@ template <class Model, class Backend> class device_network {
   /// Length of the gradient; judges, with f16, whether it overflowed and the scale has to change.
   double gradient_norm() {
     device_.use();
-    launch<on_cuda::gradient_norm>({gradients_, nullptr, trainable_count(), sums_, state_},
-                                   on_cuda::gradient_norm::parts, stream_.get(), "the gradient's norm");
-    double* const out = sums_ + on_cuda::gradient_norm::parts;
-    launch<on_cuda::gradient_norm>({nullptr, sums_, on_cuda::gradient_norm::parts, out, state_}, 1, stream_.get(),
-                                   "the gradient's norm");
-    return answer<double>(out, "the gradient's norm");
+    if (!training_) prepare_training();
+    launch<on_cuda::gradient_norm>({training_->squares(), training_->parts_of_squares(), length_, state_}, 1,
+                                   stream_.get(), "the gradient's norm");
+    return answer<double>(length_, "the gradient's norm");
   }
   /// Does update() leave out a step whose gradient is not finite?
   static constexpr bool skips_overflow() { return Type == element::f16; }
@@ -190,15 +188,16 @@ template <class Model, class Backend> class device_network {
     wait(stream_.get(), "the optimizer's buffers");
     return buffers;
   }
-  /// One launch over the flat arena.
+  /// One launch over the flat arena, which also writes what the next step's convolutions read.
   template <int Buffers, class Rule> void update(Rule const& rule, float scale) {
     device_.use();
+    if (!training_) prepare_training();
     send_parameters();
     std::array<float*, static_cast<std::size_t>(Buffers)> state{};
     for (std::size_t k = 0; k < state.size(); ++k) state[k] = buffer(k);
-    launch<update_parameters<Rule, Buffers>>({rule, scale, values_, gradients_, state, trainable_count(), state_},
-                                             blocks_for(trainable_count(), update_parameters<Rule, Buffers>::threads),
-                                             stream_.get(), "the optimizer");
+    launch<update_parameters<number_type<Type>, Rule, Buffers>>(
+        {training_->parameters(), {rule, scale, values_, gradients_, state}, state_}, training_->parameter_blocks(),
+        stream_.get(), "the optimizer");
     mirror_is_old_ = packed_are_old_ = true;
   }
   /// The running statistics, which a step that fails has to give back.
@@ -224,7 +223,8 @@ template <class Model, class Backend> class device_network {
     return sum;
   }
   /// Kernels that a prediction and a training step launch, and how many of them are on tensor cores; 0 before the first
-  /// run. The length of the gradient (two) and the optimizer (one) are launched besides.
+  /// run. The length of the gradient and the optimizer are a launch each besides, and so is the packing of weights that
+  /// came from elsewhere.
   int inference_launches() const { return inference_ ? inference_->launches() : 0; }
   int training_launches() const { return training_ ? training_->launches() : 0; }
   int inference_launches_on_matrices() const { return inference_ ? inference_->launches_on_matrices() : 0; }
@@ -274,6 +274,7 @@ template <class Model, class Backend> class device_network {
     wait(stream_.get(), "the parameters");
     host_is_newer_ = mirror_is_old_ = false;
     packed_are_old_ = true;
+    if (training_) training_->weights_changed();
     return true;
   }
   void fetch() const {
@@ -291,7 +292,7 @@ template <class Model, class Backend> class device_network {
   pinned_memory answers_;
   float *values_ = nullptr, *gradients_ = nullptr;
   scale_state* state_ = nullptr;
-  double* sums_ = nullptr;
+  double* length_ = nullptr;
   std::size_t buffer_count_ = 0;
   std::vector<float> logits_;
   mutable std::vector<float> mirror_, gradient_copy_;

@@ -17,10 +17,24 @@ void launch_sums(Terms const& terms, extent size, int channels, double* out, cud
 
 }  // namespace detail
 
-/// Appends the launches of one reducing instruction. operands: the plan's table; parameters: the graph's
+/// How many blocks write gradients for a reducing instruction: each leaves their squares.
+inline std::int64_t blocks_that_write_gradients(instruction const& i, operand const* operands) {
+  switch (i.kind) {
+    case op_kind::convolve_grad_weight:
+    case op_kind::up_convolve_grad_weight:
+      return blocks_for(correlation_of(i, operands, nullptr).elements(), finish_correlation::threads);
+    case op_kind::bias_grad: return blocks_for(i.in_channels, finish_bias_grad::threads);
+    case op_kind::norm_grad_statistics: return blocks_for(i.in_channels, finish_norm_grad::threads);
+    default: return 0;
+  }
+}
+
+/// Appends the launches of one reducing instruction. operands: the plan's table; parameters: the graph's. step.squares:
+/// where blocks leave the squares of the gradients that they write
 inline void add_reduction(prepared_step& step, instruction const& i, operand const* operands,
                           parameter const* parameters) {
   std::string const& what = step.name;
+  std::int64_t const squares = step.squares;
   int const parts = parts_of(i.in_size), channels = i.in_channels;
   auto const need = [&](int sums) {
     step.sums = std::max<std::int64_t>(step.sums, std::int64_t{parts} * sums * channels);
@@ -35,7 +49,8 @@ inline void add_reduction(prepared_step& step, instruction const& i, operand con
       correlation const w = correlation_of(i, operands, c.operands);
       auto const bytes = sizeof(float) * static_cast<std::size_t>(w.a_floats() + w.b_floats());
       launch<correlate>({w, c.arena, c.partial}, w.blocks(), s, what, bytes);
-      launch<finish_correlation>({c.partial, w.elements(), w.splits, c.gradients + to, c.run},
+      launch<finish_correlation>({c.partial, w.elements(), w.splits, c.gradients + to, c.run,
+                                  c.squares + squares},
                                  blocks_for(w.elements(), finish_correlation::threads), s, what);
     });
   } else if (i.kind == op_kind::bias_grad) {
@@ -43,7 +58,7 @@ inline void add_reduction(prepared_step& step, instruction const& i, operand con
     std::int64_t const to = parameters[i.parameter].offset;
     step.launches.push_back([=, &i](run_context const& c, cudaStream_t s) {
       detail::launch_sums(bias_terms{at(c, i.in[0]), c.arena}, i.in_size, channels, c.sums, s, what);
-      launch<finish_bias_grad>({c.sums, parts, channels, c.gradients + to, c.run},
+      launch<finish_bias_grad>({c.sums, parts, channels, c.gradients + to, c.run, c.squares + squares},
                                blocks_for(channels, finish_bias_grad::threads), s, what);
     });
   } else if (i.kind == op_kind::loss_overlap) {
@@ -81,7 +96,7 @@ inline void add_reduction(prepared_step& step, instruction const& i, operand con
                           i.in_size, channels, c.sums, s, what);
       launch<finish_norm_grad>(
           {c.sums, parts, channels, i.groups, known, kept ? reinterpret_cast<float*>(c.arena + out) : nullptr,
-           c.gradients + scale, c.gradients + shift, c.run},
+           c.gradients + scale, c.gradients + shift, c.run, c.squares + squares},
           blocks_for(channels, finish_norm_grad::threads), s, what);
     });
   }

@@ -25,6 +25,7 @@ struct run_context {
   unsigned* arrived = nullptr;        ///< counters of those blocks, all zero between launches
   float* left = nullptr;              ///< what steps leave for finish_gradients
   double* loss = nullptr;
+  double* squares = nullptr;          ///< of the gradients that each block has written
   float const* scale = nullptr;       ///< of the loss; null: 1
   tile_op const* ops = nullptr;
   stored const* operands = nullptr;
@@ -36,6 +37,7 @@ struct prepared_step {
   std::string name;
   std::vector<std::function<void(run_context const&, cudaStream_t)>> launches;
   std::int64_t sums = 0, partial = 0;  ///< doubles and floats of scratch
+  std::int64_t squares = 0;            ///< where its own begin
 };
 
 }  // namespace oxbow::on_cuda

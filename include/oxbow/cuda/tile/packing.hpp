@@ -19,11 +19,13 @@ struct packing {
   int first_in = 0, second_in = 0;
   int taps_y = 1, taps_x = 1;               ///< column by column: tap = x · taps_y + y
   std::int64_t out_stride = 0, in_stride = 0;  ///< elements, in the tensor of the layer
+  bool out_is_row = true;                   ///< of that tensor, (rows, columns, window)
   bool flipped = false;                     ///< the window is turned by 180°
   int step_inputs = 16;                     ///< of a product: 16 of 16 bits, 8 of tf32
 
   static constexpr OXBOW_DEVICE int up(int n, int by) { return (n + by - 1) / by * by; }
   constexpr OXBOW_DEVICE int taps() const { return taps_y * taps_x; }
+  constexpr OXBOW_DEVICE int window() const { return phases > 1 ? phases : taps(); }  ///< elements, in the tensor
   constexpr OXBOW_DEVICE int phase_outputs() const { return up(first_out, 8) + up(second_out, 8); }
   constexpr OXBOW_DEVICE int columns() const { return up(phase_outputs() * phases, tile_outputs); }
   constexpr OXBOW_DEVICE int chunks() const {
@@ -50,6 +52,21 @@ struct packing {
     int const at = phases > 1 ? (tile * tile_outputs + n_tile / 4 * 32 + g / 2 * 8) / phase_outputs()
                               : tap % taps_y * taps_x + tap / taps_y;
     return out * out_stride + in * in_stride + (flipped ? taps() - 1 - at : at);
+  }
+  /// The place of a weight, the other way round. Eight outputs from a whole octet of a tensor on, times a step of
+  /// inputs from a whole step of a source on, are two runs of 128 bytes, 512 bytes apart: one for the first four
+  /// outputs and one for the others.
+  constexpr OXBOW_DEVICE std::int64_t place(int out, int in, int at) const {
+    int const column = (out < first_out ? out : up(first_out, 8) + out - first_out) +
+                       (phases > 1 ? at * phase_outputs() : 0);
+    int const c = in < first_in ? in : up(first_in, chunk) + in - first_in, turned = flipped ? taps() - 1 - at : at;
+    int const tap = phases > 1 ? 0 : turned % taps_x * taps_y + turned / taps_x;
+    int const o = column % tile_outputs, n_tile = o / 32 * 4 + o % 8 / 2, g = o % 32 / 8 * 2 + o % 2;
+    int const each = step_inputs / 4, i = c % step_inputs, t = each == 4 ? i % 8 / 2 : i % 4;
+    int const e = n_tile % 2 * each + (each == 4 ? i / 8 * 2 + i % 2 : i / 4);
+    std::int64_t const q = std::int64_t{column / tile_outputs} * chunks() + c / chunk;
+    std::int64_t const step = (q * taps() + tap) * (chunk / step_inputs) + c % chunk / step_inputs;
+    return ((step * (tile_outputs / 16) + n_tile / 2) * 32 + g * 4 + t) * (2 * each) + e;
   }
   /// The channel of a column, or −1.
   constexpr OXBOW_DEVICE int output(int column) const {
@@ -78,13 +95,13 @@ constexpr packing pack_grad(int tile_outputs, int chunk, int first, int second, 
   std::int64_t const taps = std::int64_t{taps_y} * taps_x;
   return {.tile_outputs = tile_outputs, .chunk = chunk, .first_out = first, .second_out = second, .first_in = outputs,
           .taps_y = taps_y, .taps_x = taps_x, .out_stride = taps, .in_stride = (first + second) * taps,
-          .flipped = true};
+          .out_is_row = false, .flipped = true};
 }
 /// Of an up-convolution with weights (in, out, window): a product with as many phases as the window has pixels.
 constexpr packing pack_up(int tile_outputs, int chunk, int inputs, int outputs, int taps_y, int taps_x) {
   std::int64_t const taps = std::int64_t{taps_y} * taps_x;
   return {.tile_outputs = tile_outputs, .chunk = chunk, .first_out = outputs, .phases = taps_y * taps_x,
-          .first_in = inputs, .out_stride = taps, .in_stride = outputs * taps};
+          .first_in = inputs, .out_stride = taps, .in_stride = outputs * taps, .out_is_row = false};
 }
 /// Of its data gradient: a convolution of dy whose stride is its window.
 constexpr packing pack_up_grad(int tile_outputs, int chunk, int inputs, int outputs, int taps_y, int taps_x) {
