@@ -21,7 +21,9 @@
 
 // objects: what lies in an image, how far apart, and what pixels between weigh
 #include <oxbow/objects/border_weights.hpp>
+#include <oxbow/objects/closed_borders.hpp>
 #include <oxbow/objects/find_objects.hpp>
+#include <oxbow/objects/smooth.hpp>
 
 // augment, train, predict, metrics: algorithms over any network
 #include <oxbow/augment/blur.hpp>
