@@ -13,7 +13,7 @@
 
 namespace oxbow::on_host {
 
-/// Runs one program. repack: weights change before every run, so that one step's packed weights are enough.
+/// Runs one program. repack: weights are packed for every run, each step's when it runs, and not kept.
 template <class Program, class Arch, tuning Tuned = tuning{}> class executor final : public engine {
   using t = tables<Program>;
 
@@ -80,7 +80,7 @@ template <class Program, class Arch, tuning Tuned = tuning{}> class executor fin
     s.what = what;
     s.instructions = t::instructions.items + t::first_of(I);
     s.operands = t::operands.items;
-    step_kernel<what, Arch, Tuned>::prepare(s, pool_.size(), repack_);
+    step_kernel<what, Arch, Tuned>::prepare(s, pool_.size());
     runs_.push_back(&step_kernel<what, Arch, Tuned>::run);
   }
 
@@ -134,9 +134,14 @@ template <class Program, class Arch, tuning Tuned = tuning{}> class executor fin
   void pack_weights(int fast, weight_use const& u, float const* from, float const* factor, float* to) {
     using plain = packed_weights<Arch>;
     int const panels = plain::panels(u.outputs()), blocks = layout::blocks(u.inputs());
+    // Some neighbouring blocks in turn, since what is read is asked for one block ahead.
+    constexpr int run = 8;
+    int const runs = (blocks + run - 1) / run;
     auto const for_each_block = [&](auto const& f) {
-      pool_.run(std::int64_t{panels} * blocks,
-                [&](int, std::int64_t i) { f(static_cast<int>(i / blocks), static_cast<int>(i % blocks)); });
+      pool_.run(std::int64_t{panels} * runs, [&](int, std::int64_t i) {
+        int const first = static_cast<int>(i % runs) * run;
+        for (int b = first; b < std::min(first + run, blocks); ++b) f(static_cast<int>(i / runs), b);
+      });
     };
     auto const transformed = [&]<int Tile>() {
       using weights = winograd_weights<Arch, Tile>;

@@ -17,8 +17,8 @@ struct tuning {
 template <form Form, class Arch, tuning Tuned> struct step_kernel {
   static constexpr op_kind anchor = Form.kind(Form.anchor);
 
-  /// Settles algorithms, tiles and scratch. repack: weights are packed for every run. No bit depends on `threads`.
-  static void prepare(prepared_step& s, int threads, bool repack) {
+  /// Settles algorithms, tiles and scratch. No bit depends on `threads`.
+  static void prepare(prepared_step& s, int threads) {
     if constexpr (is_reduction(anchor)) {
       if constexpr (anchor == op_kind::convolve_grad_weight || anchor == op_kind::up_convolve_grad_weight) {
         correlation const c = correlation_of(s);
@@ -33,10 +33,10 @@ template <form Form, class Arch, tuning Tuned> struct step_kernel {
       extent const unit = tile_unit(s.instructions, Form.count, Form.anchor);
       int const fast = a.in[0].made != none && a.in_channels < layout::block
                            ? 0
-                           : winograd_tile(a, Tuned.winograd, repack);
+                           : winograd_tile(a, Tuned.winograd);
       s.fast[Form.anchor] = fast;
-      s.by_panel = transforms_by_panel(a.in_channels, a.out_channels, fast);
       s.tiles = fast > 0 ? fast_tiles(a, unit, fast, threads) : tile_step<Arch>(a, unit);
+      s.by_panel = transforms_in_boxes(a, s.tiles, fast);
       // Tiles of one size need not read as much: poolings, strides and mirrors meet them in another phase, the
       // borders cut them. So each tile is asked; what it lays out now is what it lays out when it runs.
       static float origin[layout::block];

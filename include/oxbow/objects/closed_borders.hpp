@@ -72,9 +72,7 @@ class joining_regions {
           found->second.last = face, found->second.along.add(one.along);
         }
     });
-    for (std::int32_t a = 0; a < static_cast<std::int32_t>(regions_.size()); ++a)
-      for (auto const& [b, shared] : of(a).borders)
-        if (a < b) offer(a, b, shared);
+    for (std::int32_t a = 0; a < static_cast<std::int32_t>(regions_.size()); ++a) offer(a);
   }
 
   /// f(the darker pixel of a face, level) for every face, where the regions on both sides of it have become one.
@@ -84,10 +82,14 @@ class joining_regions {
     while (!open_.empty()) {
       joining const next = open_.top();
       open_.pop();
-      if (next.a_age != of(next.a).age || next.b_age != of(next.b).age) continue;
+      if (next.age != of(next.region).age) continue;
+      if (next.other_age != of(next.other).age) {
+        offer(next.region);
+        continue;
+      }
       level = std::min(level, static_cast<float>(next.ratio));
-      auto const [a, b] =
-          of(next.a).borders.size() < of(next.b).borders.size() ? std::pair{next.b, next.a} : std::pair{next.a, next.b};
+      std::int32_t a = std::min(next.region, next.other), b = std::max(next.region, next.other);
+      if (of(a).borders.size() < of(b).borders.size()) std::swap(a, b);
       for (std::int32_t face = of(a).borders.at(b).first; face != none;) {
         auto const& here = faces_[static_cast<std::size_t>(face)];
         f(here.darker, level);
@@ -120,19 +122,29 @@ class joining_regions {
     std::map<std::int32_t, border> borders;  ///< to each region beside it
     std::int32_t age = 0;                    ///< what was offered when it was younger counts no more
   };
+  /// A region and the one beside it that it joins first; of equals, the pair of the smallest numbers.
   struct joining {
     double ratio;
-    std::int32_t a, b, a_age, b_age;
-    bool operator<(joining const& o) const { return std::tie(ratio, o.a, o.b) < std::tie(o.ratio, a, b); }
+    std::int32_t region, other, age, other_age;
+    bool operator<(joining const& o) const {
+      auto const mine = std::minmax(region, other), its = std::minmax(o.region, o.other);
+      return std::tie(ratio, its) < std::tie(o.ratio, mine);
+    }
   };
 
   float at(std::int64_t i) const { return interior_.data[static_cast<std::size_t>(i)]; }
   region& of(std::int32_t r) { return regions_[static_cast<std::size_t>(r)]; }
 
-  void offer(std::int32_t a, std::int32_t b, border const& shared) {
-    double const fainter = std::min(of(a).inside.value(), of(b).inside.value());
-    double const ratio = fainter > 0 ? shared.along.value() / fainter : 1;
-    open_.push({ratio, std::min(a, b), std::max(a, b), of(std::min(a, b)).age, of(std::max(a, b)).age});
+  /// Each region has one offer, so there are no more than regions and joinings. It names no less than the best pair that the
+  /// region is in, as it was then; whoever has changed since has offered anew, and that covers the pairs that changed.
+  void offer(std::int32_t a) {
+    joining best{};
+    for (auto const& [b, shared] : of(a).borders) {
+      double const fainter = std::min(of(a).inside.value(), of(b).inside.value());
+      joining const one{fainter > 0 ? shared.along.value() / fainter : 1, a, b, of(a).age, of(b).age};
+      if (b == of(a).borders.begin()->first || best < one) best = one;
+    }
+    if (!of(a).borders.empty()) open_.push(best);
   }
 
   void join(std::int32_t a, std::int32_t b) {
@@ -150,7 +162,7 @@ class joining_regions {
     of(a).inside.add(of(b).inside);
     of(b).borders.clear();
     ++of(a).age, ++of(b).age;
-    for (auto const& [c, shared] : of(a).borders) offer(a, c, shared);
+    offer(a);
   }
 
   image<float> const& interior_;
@@ -169,7 +181,8 @@ class joining_regions {
 ///
 /// shapes  interior: one channel → the same size
 /// throws  std::invalid_argument: more than one channel, a value that is not between 0 and 1
-/// cost    the watershed's n · log n; then for each of the regions, a few thousand in 512², the neighbours it has
+/// cost    the watershed's n · log n; then for each of the regions, a few thousand in a clear map of 512², the neighbours
+///         that it has when it joins. A noisy map has as many regions as grains, and those that grow large many neighbours
 /// source  Arbelaez, Boundary extraction in natural images using ultrametric contour maps. POCV 2006
 inline image<float> closed_borders(image<float> const& interior, across space = across::slices) {
   if (interior.channels != 1)

@@ -1,5 +1,6 @@
 // One box of a convolution by Winograd's algorithm: transform, multiply, transform back.
 #pragma once
+#include <oxbow/host/geometry.hpp>
 #include <oxbow/host/patch.hpp>
 #include <oxbow/host/vector_function.hpp>
 #include <oxbow/host/winograd/multiply.hpp>
@@ -23,7 +24,7 @@ template <class Arch, int Tile> class winograd_box {
         columns_{size.width / Tile},
         inputs_{inputs},
         outputs_{outputs},
-        chunk_{by_panel && inputs > most_at_a_time ? most_at_a_time : inputs},
+        chunk_{by_panel ? even_part(inputs, most_at_a_time, layout::block) : inputs},
         groups_{rows_ * columns_, layout::blocks(chunk_), micro_tile_of<Arch>().pixels} {}
 
   std::int64_t input_floats() const { return (inputs_ + chunk_ - 1) / chunk_ * chunk_floats(); }
@@ -82,8 +83,9 @@ template <class Arch, int Tile> class winograd_box {
   template <int Vectors> void products(factors const& f, float* m) const {
     std::ptrdiff_t const point = transformed::point_floats(f.count);
     int const groups = groups_.count(), blocks = layout::blocks(f.count), all = area * groups;
-    int lines = panel / groups > 0 ? panel / groups : 1;
-    if (f.next != nullptr) lines = (9 * panel + all - 1) / all;
+    // Lines of memory for each block of channels: the share of a product in those of the next point, or of the next chunk.
+    int const of_point = panel / groups > 0 ? panel / groups : 1;
+    auto const so_far = [&](int product) { return product * (9 * panel) / all; };
     float const* w = f.weights;
     for (int p = 0; p < area; ++p, w += point)
       for (int g = 0; g < groups; ++g)
@@ -96,9 +98,9 @@ template <class Arch, int Tile> class winograd_box {
              .out = m + (std::ptrdiff_t{g} * groups_.group * area + p) * width_of<Arch>,
              .tile_stride = std::ptrdiff_t{area} * width_of<Arch>,
              .vector_stride = vector_floats(),
-             .next = f.next != nullptr ? f.next + (std::ptrdiff_t{p} * groups + g) * blocks * lines * 16
-                                       : w + point + std::ptrdiff_t{g} * blocks * lines * 16,
-             .lines = lines});
+             .next = f.next != nullptr ? f.next + std::ptrdiff_t{so_far(p * groups + g)} * blocks * 16
+                                       : w + point + std::ptrdiff_t{g} * blocks * of_point * 16,
+             .lines = f.next != nullptr ? so_far(p * groups + g + 1) - so_far(p * groups + g) : of_point});
   }
 
   template <function const* F>
@@ -132,7 +134,8 @@ template <class Arch, int Tile> class winograd_box {
       }
   }
 
-  /// Inputs whose transformed weights are made at a time: they stay in the second cache until they are used.
+  /// Inputs whose transformed weights are made at a time: with vectors of 16, F(4 × 4) makes 590 KB of them, which stay in
+  /// the second cache until they are used.
   static constexpr int most_at_a_time = 128;
 
   int rows_, columns_, inputs_, outputs_, chunk_;

@@ -1,4 +1,4 @@
-// Weights as Winograd's convolution reads them, and the way back for their gradients.
+// Weights as Winograd's convolution reads them.
 #pragma once
 #include <oxbow/host/pack.hpp>
 #include <oxbow/host/winograd/points.hpp>
@@ -9,12 +9,12 @@ namespace oxbow::on_host {
 ///
 /// U is four times as large as the weights where Tile is 4. Where it is small beside the last cache it is made as a
 /// whole, once for all boxes. Else each box makes a part of it of packed weights right before it multiplies with it
-/// (transforms_by_panel), which takes about 3 operations for each vector beside one for each of the box's tiles.
+/// (transforms_in_boxes), which takes about 3 operations for each vector beside one for each of the box's tiles.
 template <class Arch, int Tile> struct winograd_weights {
   using axis = winograd_axis<Arch, Tile>;
   static constexpr int panel = packed_weights<Arch>::panel, area = winograd<Tile>::area;
 
-  /// Between two points: an odd number of cache lines, so that they spread over all sets of a cache.
+  /// Between two points: an odd number of cache lines or half of one more, so that they spread over all sets of a cache.
   static constexpr std::int64_t point_floats(int inputs) {
     std::int64_t const floats = std::int64_t{inputs} * panel;
     return floats / 16 % 2 == 0 ? floats + 16 : floats;
