@@ -112,6 +112,30 @@ TEST_CASE_TEMPLATE("the length of the gradient is that of all gradients, of one 
   }
 }
 
+TEST_CASE("a prediction is that of the parameters as they are, after a step and after statistics alone have moved") {
+  network<trained, cuda_f16> net{cuda_f16{}, seed{3}};
+  image<float> const tile(trained::tile, 1, .25f);
+  label_image const labels(trained::output);
+  auto const predicted = [&](auto& by) {
+    image<float> logits(trained::output, trained::classes);
+    by.infer(tile.view(), logits.view());
+    return logits.data;
+  };
+  std::vector<float> last = predicted(net);
+  net.set_optimizer_state({std::vector<float>(static_cast<std::size_t>(net.trainable_count()))});
+  for (bool const updates : {true, false}) {
+    net.loss_and_gradients(tile.view(), labels.view(), {}, {1, 0, 0}, false);
+    net.gradient_norm();
+    if (updates) net.template update<1>(sgd{.rate = .5f, .momentum = .9f}.at(0, 1), 1.f);
+    std::vector<float> const now = predicted(net);
+    network<trained, cuda_f16> fresh{cuda_f16{}, seed{8}};
+    std::ranges::copy(std::as_const(net).parameters(), fresh.parameters().begin());
+    CHECK(now == predicted(fresh));
+    CHECK(now != last);
+    last = now;
+  }
+}
+
 TEST_CASE_TEMPLATE("weights that the optimizer has packed are those that packing makes", Backend, cuda_f16, cuda_bf16) {
   network<trained, Backend> net{Backend{}, seed{3}};
   image<float> const tile(trained::tile, 1, .25f);

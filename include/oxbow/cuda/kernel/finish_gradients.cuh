@@ -16,14 +16,13 @@ namespace oxbow::on_cuda {
 struct finish_gradients {
   static constexpr int threads = finish_job::threads, inputs = finish_job::inputs, outputs = finish_job::outputs;
   static constexpr int most_taps = finish_job::most_taps;
-  using reduce = cub::BlockReduce<double, threads>;
   using measure = squares<threads>;
   struct storage {
     int job;
     union {
       float sum[outputs][inputs * most_taps + 1];
       float bias[8][outputs];
-      typename reduce::TempStorage temporary;
+      typename measure::storage temporary;
     };
   };
   struct args {
@@ -115,7 +114,7 @@ struct finish_gradients {
     double sum = 0;
     for (int tile = threadIdx.x; tile < a.tiles; tile += threads)
       sum += static_cast<double>(a.sums[static_cast<std::int64_t>(tile) * all + from]);
-    double const total = reduce(s.temporary).Sum(sum);
+    double const total = measure::reduce(s.temporary).Sum(sum);
     if (threadIdx.x != 0) return 0;
     return into(i < weights ? a.weight[i] : a.bias[i - weights], static_cast<float>(total));
   }
@@ -124,7 +123,7 @@ struct finish_gradients {
     double sum = 0;
 #pragma unroll 8
     for (std::int64_t i = threadIdx.x; i < a.count; i += threads) sum += static_cast<double>(a.pixels[i]);
-    double const total = reduce(s.temporary).Sum(sum);
+    double const total = measure::reduce(s.temporary).Sum(sum);
     if (threadIdx.x == 0) *a.out = total;
   }
 };

@@ -8,7 +8,7 @@ namespace oxbow::on_cuda {
 
 /// A copy of a tensor for a kernel to read: its weights in the order of `order`; or, where there is a width, its rows
 /// as floats, each `width` floats after the one before: biases, and the weights of a head.
-/// needs  memory that was zero once: what an order or a width adds to the tensor is never written
+/// needs  memory that was zero once: where an order or a width adds to the tensor, nothing but zeros is ever written
 struct packed_copy {
   packing order{};
   int width = 0;

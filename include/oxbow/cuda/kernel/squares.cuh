@@ -5,7 +5,7 @@
 namespace oxbow::on_cuda {
 
 /// The sum of the squares of what the threads of a block have written, in double, in a place of the block's own: parts
-/// of a sum that gradient_norm adds in their order. Where gradients add up, the last run's parts are what counts.
+/// of a sum that gradient_norm adds in a fixed order. Where gradients add up, the last run's parts are what counts.
 template <int Threads> struct squares {
   using reduce = cub::BlockReduce<double, Threads>;
   using storage = typename reduce::TempStorage;

@@ -2,6 +2,7 @@
 #pragma once
 #include <algorithm>
 #include <functional>
+#include <stdexcept>
 #include <vector>
 
 #include <oxbow/cuda/kernel/finish_job.cuh>
@@ -99,7 +100,12 @@ template <class T> struct matrix_needs {
     parameter_job job{.rows = rows_of(p), .first = static_cast<int>(parameters[p].count() / rows_of(p))};
     for (use const& u : uses_) {
       if (u.parameter != p) continue;
-      if (u.copy.width == 0 && job.taps == 0) job = parameter_job::of(u.copy.order);
+      if (u.copy.width == 0) {
+        parameter_job const other = parameter_job::of(u.copy.order);
+        if (job.taps == 0) job = other;
+        if (other.rows != job.rows || other.columns() != job.columns() || other.taps != job.taps)
+          throw std::logic_error("two orders of one tensor do not agree on its shape");
+      }
       if (u.folded == none) continue;
       job.scale = parameters[u.folded].offset, job.shift = parameters[u.folded + 1].offset;
       job.mean = parameters[u.folded + 2].offset, job.variance = parameters[u.folded + 3].offset;

@@ -147,10 +147,10 @@ template <class Model, class Backend> class device_network {
 
   // What a training loop asks of a network whose parameters lie elsewhere: see train/loop.hpp.
 
-  /// Length of the gradient; judges, with f16, whether it overflowed and the scale has to change.
+  /// Length of the gradient; judges, with f16, whether it overflowed and the scale has to change. 0 where there is none.
   double gradient_norm() {
     device_.use();
-    if (!training_) prepare_training();
+    if (!training_) return 0;
     launch<on_cuda::gradient_norm>({training_->squares(), training_->parts_of_squares(), length_, state_}, 1,
                                    stream_.get(), "the gradient's norm");
     return answer<double>(length_, "the gradient's norm");
@@ -297,7 +297,8 @@ template <class Model, class Backend> class device_network {
   std::vector<float> logits_;
   mutable std::vector<float> mirror_, gradient_copy_;
   mutable bool mirror_is_old_ = false, gradient_copy_is_old_ = false;
-  bool host_is_newer_ = true, packed_are_old_ = true;
+  bool host_is_newer_ = true;
+  bool packed_are_old_ = true;  ///< those of the prediction; training's are written by the optimizer
   std::unique_ptr<inference_executor> inference_;
   std::unique_ptr<training_executor> training_;
 };
