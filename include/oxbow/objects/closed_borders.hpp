@@ -135,8 +135,8 @@ class joining_regions {
   float at(std::int64_t i) const { return interior_.data[static_cast<std::size_t>(i)]; }
   region& of(std::int32_t r) { return regions_[static_cast<std::size_t>(r)]; }
 
-  /// Each region has one offer, so there are no more than regions and joinings. It names no less than the best pair that the
-  /// region is in, as it was then; whoever has changed since has offered anew, and that covers the pairs that changed.
+  /// Each region has one offer that counts. It names no less than the best pair that the region is in, as it was then;
+  /// whoever has changed since has offered anew, and that covers the pairs that changed.
   void offer(std::int32_t a) {
     joining best{};
     for (auto const& [b, shared] : of(a).borders) {
@@ -181,8 +181,8 @@ class joining_regions {
 ///
 /// shapes  interior: one channel → the same size
 /// throws  std::invalid_argument: more than one channel, a value that is not between 0 and 1
-/// cost    the watershed's n · log n; then for each of the regions, a few thousand in a clear map of 512², the neighbours
-///         that it has when it joins. A noisy map has as many regions as grains, and those that grow large many neighbours
+/// cost    the watershed's n · log n; then for each of the regions, a few thousand in a clear map of 512², the
+///         neighbours that it has when it joins: in a noisy map, with as many regions as grains, some have many
 /// source  Arbelaez, Boundary extraction in natural images using ultrametric contour maps. POCV 2006
 inline image<float> closed_borders(image<float> const& interior, across space = across::slices) {
   if (interior.channels != 1)

@@ -134,8 +134,8 @@ template <class Arch, int Tile> class winograd_box {
       }
   }
 
-  /// Inputs whose transformed weights are made at a time: with vectors of 16, F(4 × 4) makes 590 KB of them, which stay in
-  /// the second cache until they are used.
+  /// Inputs whose transformed weights are made at a time: with vectors of 16, F(4 × 4) makes 590 KB of them, which stay
+  /// in the second cache until they are used.
   static constexpr int most_at_a_time = 128;
 
   int rows_, columns_, inputs_, outputs_, chunk_;

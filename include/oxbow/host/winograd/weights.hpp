@@ -14,7 +14,7 @@ template <class Arch, int Tile> struct winograd_weights {
   using axis = winograd_axis<Arch, Tile>;
   static constexpr int panel = packed_weights<Arch>::panel, area = winograd<Tile>::area;
 
-  /// Between two points: an odd number of cache lines or half of one more, so that they spread over all sets of a cache.
+  /// Between two points: no even number of cache lines, so that they spread over all sets of a cache.
   static constexpr std::int64_t point_floats(int inputs) {
     std::int64_t const floats = std::int64_t{inputs} * panel;
     return floats / 16 % 2 == 0 ? floats + 16 : floats;
