@@ -33,8 +33,8 @@ inline constexpr std::int64_t bytes_per_product = 5, cached_bytes = 1 << 20;
 /// The cost of a convolution in multiplications of vectors of 16 floats on one core.
 ///
 /// tile  0: direct. Else Winograd's products, plus the transforms: about 5 instructions per transformed vector of the
-///       input and 4 of the output, counted in the code that g++ makes of them, and 3 of the weights; as if weights were
-///       transformed for every run, so that no bit depends on whether they are kept
+///       input and 4 of the output, counted in the code that g++ makes of them, and 3 of the weights; as if weights
+///       were transformed for every run, so that no bit depends on whether they are kept
 constexpr std::int64_t cost_of(fast_shape const& s, int tile) {
   std::int64_t const in = s.inputs, out_blocks = (s.outputs + 15) / 16, in_blocks = (s.inputs + 15) / 16;
   std::int64_t const area = (tile + 2) * (tile + 2), tiles = s.tiles(tile), taps = tile == 0 ? 9 : area;
@@ -98,7 +98,7 @@ constexpr step_tiles fast_tiles(instruction const& anchor, extent unit, int tile
   return t;
 }
 
-/// Are they made in boxes of this size? Not where threads want so many small boxes that each would transform for few tiles.
+/// Are they made in boxes of this size? Not where threads want so many boxes that each would transform for few tiles.
 constexpr bool transforms_in_boxes(instruction const& anchor, step_tiles const& boxes, int tile) {
   constexpr int few_boxes = 2, enough_tiles = 24;
   return transforms_by_panel(anchor.in_channels, anchor.out_channels, tile) &&

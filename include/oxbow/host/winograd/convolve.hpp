@@ -83,7 +83,7 @@ template <class Arch, int Tile> class winograd_box {
   template <int Vectors> void products(factors const& f, float* m) const {
     std::ptrdiff_t const point = transformed::point_floats(f.count);
     int const groups = groups_.count(), blocks = layout::blocks(f.count), all = area * groups;
-    // Lines of memory for each block of channels: the share of a product in those of the next point, or of the next chunk.
+    // Lines of memory for each block of channels: a product's share in those of the next point, or of the next chunk.
     int const of_point = panel / groups > 0 ? panel / groups : 1;
     auto const so_far = [&](int product) { return product * (9 * panel) / all; };
     float const* w = f.weights;
