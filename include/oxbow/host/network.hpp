@@ -27,8 +27,8 @@ struct host {
 
 /// Parameters of one model, its programs on the CPU, and nothing else. Memory: the parameters; for
 /// prediction, from the first on, Model::inference::peak_bytes, and the packed weights where they are kept; for
-/// learning, from the first step on, the gradients and Model::training::peak_bytes. What a step needs for itself, scratch
-/// and packed weights that are not kept, lies in the gaps of these bytes or behind them.
+/// learning, from the first step on, the gradients and Model::training::peak_bytes. What a step needs for itself,
+/// scratch and packed weights that are not kept, lies in the gaps of these bytes or behind them.
 /// Not to be used by two threads at once.
 template <class Model> class network<Model, host> {
  public:

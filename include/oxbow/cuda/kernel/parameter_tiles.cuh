@@ -27,9 +27,9 @@ struct parameter_table {
 /// cost    what read and finish cost, and a store of each copy
 template <class T> struct parameter_tiles {
   static constexpr int threads = 256, resident = 3, warps = threads / 32, edge = parameter_job::edge, most_taps = 9;
-  /// Where the elements of a tile lie, chosen so that with 16 bits and 1, 4 or 9 taps the lanes of a warp meet in no bank,
-  /// neither where a step of columns meets four octets of rows nor the other way round: (row, column, tap), a gap after
-  /// each octet.
+  /// Where the elements of a tile lie, chosen so that with 16 bits and 1, 4 or 9 taps the lanes of a warp meet in no
+  /// bank, neither where a step of columns meets four octets of rows nor the other way round: (row, column, tap), a gap
+  /// after each octet.
   template <int Taps> struct places {
     static constexpr int pitch = Taps == 4 ? 132 : edge * (Taps ? Taps : most_taps) + 1, gap = Taps == 4 ? 1 : 0;
   };

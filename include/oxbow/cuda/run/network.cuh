@@ -147,7 +147,7 @@ template <class Model, class Backend> class device_network {
 
   // What a training loop asks of a network whose parameters lie elsewhere: see train/loop.hpp.
 
-  /// Length of the gradient; judges, with f16, whether it overflowed and the scale has to change. 0 where there is none.
+  /// Length of the gradient, 0 where there is none yet; judges, with f16, whether it overflowed and the scale changes.
   double gradient_norm() {
     device_.use();
     if (!training_) return 0;

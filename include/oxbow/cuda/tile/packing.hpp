@@ -35,8 +35,8 @@ struct packing {
     return std::int64_t{columns()} * chunks() * chunk * taps();
   }
 
-  /// The weight at a packed place: its element in the layer's tensor, or −1 for a zero. This is the order's definition, digit
-  /// by digit; kernels ask place(), which tests hold to it.
+  /// The weight at a packed place: its element in the layer's tensor, or −1 for a zero. This is the order's definition,
+  /// digit by digit; kernels ask place(), which tests hold to it.
   constexpr OXBOW_DEVICE std::int64_t element(std::int64_t place) const {
     auto const digit = [&](int base) {
       int const d = static_cast<int>(place % base);
