@@ -178,6 +178,10 @@ TEST_CASE("the cost model takes large tiles for large images, small ones for sma
   static_assert(fastest_tile({64, 64, 2, 2}, 4) == 0);
   static_assert(fastest_tile({1024, 1024, 28, 28}, 4) == 4);
   static_assert(fastest_tile({280, 270, 13, 10}, 4) == 4 && on_host::transforms_by_panel(280, 270, 4));
+  constexpr instruction wide{.kind = op_kind::convolve, .in_channels = 280, .out_channels = 270};
+  static_assert(on_host::transforms_in_boxes(wide, {.tile = {1, 24, 28}, .count = {1, 1, 2}}, 4));
+  static_assert(on_host::transforms_in_boxes(wide, {.tile = {1, 16, 24}, .count = {1, 7, 1}}, 4));
+  static_assert(!on_host::transforms_in_boxes(wide, {.tile = {1, 4, 24}, .count = {1, 7, 1}}, 4));
   static_assert(!on_host::transforms_by_panel(256, 256, 4) && !on_host::transforms_by_panel(1024, 1024, 0));
   static_assert(fastest_tile({1, 64, 568, 568}, 4) == 0);
   constexpr instruction strided{.kind = op_kind::convolve,
@@ -209,12 +213,15 @@ TEST_CASE_TEMPLATE("weights that are made for each run give the bits of weights 
                    model<seq<layer<17>, layer<32>, conv<3, 1>>, tile<30, 26>>,
                    model<seq<layer<17>, layer<280>, layer<270>, conv<3, 1>>, tile<30, 26>>,
                    model<seq<layer<128>, layer<128>, conv<3, 1>>, tile<14, 14>>) {
-  network<Model, host> keeps{{.threads = 2}, seed{3}}, makes{{.threads = 1, .keep_weights = false}, seed{3}};
+  network<Model, host> keeps{{.threads = 2}, seed{3}}, makes{{.threads = 1, .keep_weights = false}, seed{3}},
+      crowd{{.threads = 7}, seed{3}};  // whose boxes are small, so that weights are transformed as a whole
   example<Model> e;
-  image<float> a{Model::output, 3}, b{Model::output, 3};
+  image<float> a{Model::output, 3}, b{Model::output, 3}, c{Model::output, 3};
   keeps.infer(std::as_const(e.tile).view(), a.view());
   makes.infer(std::as_const(e.tile).view(), b.view());
+  crowd.infer(std::as_const(e.tile).view(), c.view());
   CHECK(a.data == b.data);
+  CHECK(a.data == c.data);
   CHECK(makes.bytes() < keeps.bytes());
 }
 
