@@ -1,7 +1,10 @@
 // Packed weights against the order that packing.hpp describes, for every kind of layer; each weight is packed once.
 #include <oxbow/cuda/kernel/pack_weights.cuh>
 #include <oxbow/cuda/kernel/update.cuh>
+#include <oxbow/cuda/run/program_needs.cuh>
 #include <oxbow/train/optimizer.hpp>
+
+#include <bit>
 
 #include "device.cuh"
 
@@ -11,15 +14,31 @@ using on_cuda::packing;
 
 namespace {
 
+/// What a packed number is.
+template <class T> double packed_value(float x) { return double{rounded<T>(x)}; }
+/// To nearest, away from zero where two are as near.
+template <> double packed_value<float>(float x) {
+  return double{std::bit_cast<float>((std::bit_cast<std::uint32_t>(x) + 0x1000u) & 0xffffe000u)};
+}
+template <class T> double stored_value(T x) { return wide(x); }
+double stored_value(float x) { return double{x}; }
+
+/// The same order for numbers of this size: a step and a chunk have as many bytes.
+template <class T> packing order_for(packing p) {
+  int const units = static_cast<int>(sizeof(T)) / 2;
+  p.chunk /= units, p.step_inputs /= units;
+  return p;
+}
+
 /// Are all weights packed once, in their order, and zeros where there are none?
 template <class T> void check_copy(packing const& order, std::vector<float> const& w, T const* got) {
   std::vector<int> times(w.size());
   int wrong = 0;
   for (std::int64_t i = 0; i < order.size(); ++i) {
     std::int64_t const from = order.element(i);
-    float should = 0;
-    if (from >= 0) ++times[static_cast<std::size_t>(from)], should = rounded<T>(w[static_cast<std::size_t>(from)]);
-    wrong += !(wide(got[i]) == double{should});
+    double should = 0;
+    if (from >= 0) ++times[static_cast<std::size_t>(from)], should = packed_value<T>(w[static_cast<std::size_t>(from)]);
+    wrong += !(stored_value(got[i]) == should);
   }
   CHECK(wrong == 0);
   for (int n : times) REQUIRE(n == 1);
@@ -41,7 +60,8 @@ template <class T> void check(packing const& order, std::size_t count) {
 }
 
 /// Several copies of a tensor behind one another, packed alone and by the optimizer, and momentum beside them.
-template <class T> void check_together(std::vector<packing> const& orders, std::size_t count) {
+template <class T> void check_together(std::vector<packing> orders, std::size_t count) {
+  for (packing& order : orders) order = order_for<T>(order);
   constexpr std::size_t in_front = 5;  // parameters of nobody
   std::vector<float> w = weights(in_front + count), v = weights(w.size());
   std::vector<on_cuda::packed_copy> copies;
@@ -135,7 +155,7 @@ TEST_CASE("up-convolutions, forward and back") {
   check<__half>(on_cuda::pack_up(128, 64, 70, 33, 2, 2), 70 * 33 * 4);
   check<__half>(on_cuda::pack_up_grad(128, 64, 70, 33, 2, 2), 70 * 33 * 4);
 }
-TEST_CASE_TEMPLATE("copies of one tensor, packed alone and by the optimizer", T, __half, __nv_bfloat16) {
+TEST_CASE_TEMPLATE("copies of one tensor, packed alone and by the optimizer", T, __half, __nv_bfloat16, float) {
   using namespace on_cuda;
   check_together<T>({pack_forward(64, 32, 70, 0, 43, 3, 3), pack_grad(32, 32, 70, 0, 43, 3, 3)}, 70 * 43 * 9);
   // both sides of a join, of whole tiles and of odd channels; and a gradient that is not cut where the input is
@@ -144,4 +164,22 @@ TEST_CASE_TEMPLATE("copies of one tensor, packed alone and by the optimizer", T,
                      pack_grad(32, 32, 49, 0, 43, 3, 3)}, 49 * 43 * 9);
   check_together<T>({pack_up(128, 64, 70, 33, 2, 2), pack_up_grad(128, 64, 70, 33, 2, 2)}, 70 * 33 * 4);
   check_together<T>({pack_forward(32, 32, 40, 0, 9, 5, 5), pack_grad(32, 32, 40, 0, 9, 5, 5)}, 40 * 9 * 25);
+}
+TEST_CASE("a step that is computed twice reads one copy of its weights; another order, or a norm, is another copy") {
+  using namespace on_cuda;
+  parameter const of_program[] = {{.is = role::weight, .rows = 9, .columns = 6},
+                                  {.is = role::bias, .rows = 9, .offset = 54}};
+  program_needs<__half> needs{of_program};
+  instruction step;
+  step.parameter = 0, step.folded = none;
+  packing const order = pack_forward(32, 32, 6, 0, 9, 1, 1), other = pack_grad(32, 32, 6, 0, 9, 1, 1);
+  auto const first = needs.pack_weights_of(step, order), bias = needs.pack_bias_of(step, 32);
+  auto const bytes = needs.packed_bytes;
+  CHECK(needs.pack_weights_of(step, order) == first);
+  CHECK(needs.pack_bias_of(step, 32) == bias);
+  CHECK(needs.packed_bytes == bytes);
+  CHECK(needs.jobs(2).copies.size() == 2);
+  CHECK(needs.pack_weights_of(step, other) != first);
+  CHECK(needs.pack_bias_of(step, 16) != bias);
+  CHECK(needs.jobs(2).copies.size() == 4);
 }

@@ -1,6 +1,7 @@
 // The last pass of a training step: adds the sums that blocks have left, each in a fixed order.
 #pragma once
 #include <oxbow/cuda/kernel/finish_job.cuh>
+#include <oxbow/cuda/kernel/job_of_block.cuh>
 #include <oxbow/cuda/kernel/run_scalars.cuh>
 #include <oxbow/cuda/kernel/squares.cuh>
 
@@ -34,10 +35,7 @@ struct finish_gradients {
 
   __device__ static void run(args const& a, storage& s) {
     int const block = static_cast<int>(blockIdx.x);
-    for (int i = threadIdx.x; i < a.count; i += threads)
-      if (a.jobs[i].first_block <= block && (i + 1 == a.count || block < a.jobs[i + 1].first_block)) s.job = i;
-    __syncthreads();
-    finish_job const& job = a.jobs[s.job];
+    finish_job const& job = a.jobs[job_of_block<threads>(a.jobs, a.count, s.job)];
     target const to{a.run->accumulate != 0, 1.f / a.run->loss_scale()};
     double written = 0;
     if (job.layer.splits > 0) written = add_layer(job.layer, s, block - job.first_block, to);

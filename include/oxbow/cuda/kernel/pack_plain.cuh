@@ -1,6 +1,7 @@
 // Weights in the order in which the plain convolution reads them, with the batch norms that they absorb.
 #pragma once
 #include <oxbow/core/portable.hpp>
+#include <oxbow/cuda/kernel/job_of_block.cuh>
 #include <oxbow/ops/norm_factors.hpp>
 
 namespace oxbow::on_cuda {
@@ -24,7 +25,9 @@ struct weight_layout {
 /// element. The first `outputs` elements of a use do the biases as well.
 struct pack_plain {
   static constexpr int threads = 256;
-  struct storage {};
+  struct storage {
+    int use;
+  };
   struct args {
     weight_layout const* uses;
     int count;
@@ -32,12 +35,9 @@ struct pack_plain {
     float* packed;
   };
 
-  __device__ static void run(args const& a, storage&) {
-    int const block = static_cast<int>(blockIdx.x);
-    int u = 0;
-    while (u + 1 < a.count && a.uses[u + 1].first_block <= block) ++u;
-    weight_layout const& w = a.uses[u];
-    std::int64_t const i = std::int64_t{block - w.first_block} * threads + threadIdx.x;
+  __device__ static void run(args const& a, storage& s) {
+    weight_layout const& w = a.uses[job_of_block<threads>(a.uses, a.count, s.use)];
+    std::int64_t const i = (std::int64_t{blockIdx.x} - w.first_block) * threads + threadIdx.x;
     if (i < w.floats()) {
       int const k = static_cast<int>(i % w.outputs()), c = static_cast<int>(i / w.outputs() % w.inputs()),
                 t = static_cast<int>(i / w.outputs() / w.inputs());

@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 
+#include <oxbow/cuda/kernel/job_of_block.cuh>
 #include <oxbow/cuda/kernel/parameter_job.cuh>
 #include <oxbow/cuda/tile/octet.cuh>
 #include <oxbow/ops/norm_factors.hpp>
@@ -40,11 +41,8 @@ template <class T> struct parameter_tiles {
   };
 
   template <class Change> __device__ static void run(parameter_table const& t, Change const& change, storage& s) {
-    int const block = static_cast<int>(blockIdx.x);
-    for (int i = threadIdx.x; i < t.count; i += threads)
-      if (t.jobs[i].first_block <= block && (i + 1 == t.count || block < t.jobs[i + 1].first_block)) s.job = i;
-    __syncthreads();
-    parameter_job const job = t.jobs[s.job];  // a copy: stores might change what a reference names
+    // a copy: stores might change what a reference names
+    parameter_job const job = t.jobs[job_of_block<threads>(t.jobs, t.count, s.job)];
     int const taps = job.taps;
     if (taps == 0) run_of(t, job, change);
     else if (taps == 9) tile_of<9>(t, job, change, s, 9);

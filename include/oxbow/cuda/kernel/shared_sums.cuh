@@ -32,10 +32,10 @@ template <int Threads, int M, int N> struct shared_sums {
       if (shared_flag != others) return false;
     }
     __threadfence();
-    if (!kept) take(acc, slot(from) + threadIdx.x);
+    if (!kept) each(acc, slot(from) + threadIdx.x, [](float& sum, float its) { sum = its; });
     int const there = kept ? block : from;
     for (int b = from; b <= to; ++b)
-      if (b != there) add(acc, slot(b) + threadIdx.x);
+      if (b != there) each(acc, slot(b) + threadIdx.x, [](float& sum, float its) { sum += its; });
     if (threadIdx.x == 0) *counter = 0;
     return true;
   }
@@ -48,22 +48,14 @@ template <int Threads, int M, int N> struct shared_sums {
       for (int n = 0; n < N; ++n)
         mine[(m * N + n) * Threads] = {acc[m][n][0], acc[m][n][1], acc[m][n][2], acc[m][n][3]};
   }
-  __device__ static void take(accumulators& acc, float4 const* theirs) {
+  /// f(sum, what another block has left of it)
+  template <class F> __device__ static void each(accumulators& acc, float4 const* theirs, F const& f) {
 #pragma unroll
     for (int m = 0; m < M; ++m)
 #pragma unroll
       for (int n = 0; n < N; ++n) {
         float4 const v = __ldcg(theirs + (m * N + n) * Threads);
-        acc[m][n][0] = v.x, acc[m][n][1] = v.y, acc[m][n][2] = v.z, acc[m][n][3] = v.w;
-      }
-  }
-  __device__ static void add(accumulators& acc, float4 const* theirs) {
-#pragma unroll
-    for (int m = 0; m < M; ++m)
-#pragma unroll
-      for (int n = 0; n < N; ++n) {
-        float4 const v = __ldcg(theirs + (m * N + n) * Threads);
-        acc[m][n][0] += v.x, acc[m][n][1] += v.y, acc[m][n][2] += v.z, acc[m][n][3] += v.w;
+        f(acc[m][n][0], v.x), f(acc[m][n][1], v.y), f(acc[m][n][2], v.z), f(acc[m][n][3], v.w);
       }
   }
 };

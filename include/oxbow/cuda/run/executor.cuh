@@ -339,7 +339,7 @@ template <class Program, element Type, class Chip> class executor {
   std::vector<prepared_step> steps_;
   std::int64_t packed_floats_ = 0, sums_ = 0, partial_ = 0;
   std::int64_t at_labels_ = 0, at_weights_ = 0, at_scalars_ = 0, upload_bytes_ = 0;
-  matrix_needs<number> needs_{t::parameters.items};
+  program_needs<number> needs_{t::parameters.items};
   parameter_jobs jobs_;
   int pack_blocks_ = 0, launches_ = 0, on_matrices_ = 0, next_ = 0;
   device_memory memory_;

@@ -4,7 +4,7 @@
 #include <oxbow/cuda/kernel/conv_image.cuh>
 #include <oxbow/cuda/kernel/conv_window_grad_weight.cuh>
 #include <oxbow/cuda/run/launch.cuh>
-#include <oxbow/cuda/run/matrix_needs.cuh>
+#include <oxbow/cuda/run/program_needs.cuh>
 #include <oxbow/cuda/run/step_view.cuh>
 
 namespace oxbow::on_cuda {
@@ -43,7 +43,7 @@ template <class Step, class Chip> struct matrix_grad_step {
     return !up || (op.window == op.stride && op.in[1].count == 1 && Step::covers(x(0), x_size));
   }
   static constexpr extent x_size{1, op.in_size.height / op.stride.height, op.in_size.width / op.stride.width};
-  static void prepare(prepared_step& step, matrix_needs<T>& needs) {
+  static void prepare(prepared_step& step, program_needs<T>& needs) {
     if constexpr (reads_image) prepare_image(step, needs);
     else if constexpr (is_3x3) prepare_3x3(step, needs);
     else prepare_window(step, needs);
@@ -58,12 +58,12 @@ template <class Step, class Chip> struct matrix_grad_step {
       return s;
     }
   };
-  static places leave(matrix_needs<T>& needs, grad_sums const& s, int splits, int bias_parts, bool adds = false) {
+  static places leave(program_needs<T>& needs, grad_sums const& s, int splits, int bias_parts, bool adds = false) {
     return {adds ? 0 : needs.leave(s.split_floats() * splits),
             has_bias ? needs.leave(std::int64_t{bias_parts} * layout_of_octets::padded(outputs)) : 0,
             needs.parameters[op.parameter].offset, has_bias ? needs.parameters[op.parameter + 1].offset : 0};
   }
-  static void finish(matrix_needs<T>& needs, places const& p, layer_sums what, bool adds = false) {
+  static void finish(program_needs<T>& needs, places const& p, layer_sums what, bool adds = false) {
     if (adds && !has_bias) return;
     int const blocks = (adds ? 0 : what.weight_blocks()) + (has_bias ? what.bias_blocks() : 0);
     needs.finish(blocks, [p, what, adds](run_context const& c) {
@@ -74,7 +74,7 @@ template <class Step, class Chip> struct matrix_grad_step {
     });
   }
 
-  static void prepare_3x3(prepared_step& step, matrix_needs<T>& needs) {
+  static void prepare_3x3(prepared_step& step, program_needs<T>& needs) {
     static constexpr conv_shape shape{op.in_size.height, op.in_size.width, first, second, outputs, op.border.height,
                                       x(0).mirrored ? beyond::mirror : beyond::zeros};
     static constexpr grad_choice choice = tune::picked_grad<shape, Chip, sizeof(T)>;
@@ -99,7 +99,7 @@ template <class Step, class Chip> struct matrix_grad_step {
            adds);
   }
 
-  static void prepare_window(prepared_step& step, matrix_needs<T>& needs) {
+  static void prepare_window(prepared_step& step, program_needs<T>& needs) {
     // for an up-convolution the roles change: see conv_window_grad_weight
     static constexpr window_shape shape{
         .height = up ? x_size.height : op.in_size.height, .width = up ? x_size.width : op.in_size.width,
@@ -133,7 +133,7 @@ template <class Step, class Chip> struct matrix_grad_step {
                       .out_stride = std::int64_t{taps} * (up ? outputs : inputs)});
   }
 
-  static void prepare_image(prepared_step& step, matrix_needs<T>& needs) {
+  static void prepare_image(prepared_step& step, program_needs<T>& needs) {
     static constexpr image_shape shape{op.in_size.height, op.in_size.width, layout_of_octets::padded(outputs),
                                        op.border.height, op.border.width, x(0).mirrored};
     static constexpr int entries = first * op.window.height * op.window.width;

@@ -5,7 +5,7 @@
 #include <oxbow/cuda/kernel/conv_window.cuh>
 #include <oxbow/cuda/kernel/head.cuh>
 #include <oxbow/cuda/run/launch.cuh>
-#include <oxbow/cuda/run/matrix_needs.cuh>
+#include <oxbow/cuda/run/program_needs.cuh>
 #include <oxbow/cuda/run/sink_of.cuh>
 
 namespace oxbow::on_cuda {
@@ -106,7 +106,7 @@ template <class Step, class Chip> struct matrix_step {
 
   // ---- its launch
 
-  static void prepare(prepared_step& step, matrix_needs<T>& needs) {
+  static void prepare(prepared_step& step, program_needs<T>& needs) {
     if constexpr (reads_image()) prepare_image(step, needs);
     else if constexpr (has_head) prepare_head(step, needs);
     else if constexpr (is_3x3) prepare_3x3(step, needs);
@@ -119,7 +119,7 @@ template <class Step, class Chip> struct matrix_step {
     if constexpr (requires { s.steps.first.values; }) s.steps.first.values = bias;
     else if constexpr (forward) static_assert(sizeof(Sink) == 0, "matrix_step: a sink whose first step is no bias.");
   }
-  static std::int64_t pack_bias(matrix_needs<T>& needs) {
+  static std::int64_t pack_bias(program_needs<T>& needs) {
     if constexpr (forward) return needs.pack_bias_of(op, padded_outputs);
     else return 0;
   }
@@ -156,7 +156,7 @@ template <class Step, class Chip> struct matrix_step {
       return {view_of<T const>(read(n), c.arena), op.in_size.height, op.in_size.width};
     else return source_of<T>(read(n), c.arena);
   }
-  static void prepare_3x3(prepared_step& step, matrix_needs<T>& needs) {
+  static void prepare_3x3(prepared_step& step, program_needs<T>& needs) {
     static constexpr conv_shape shape = shape_3x3();
     static constexpr conv_tile tile = tune::picked<shape, Chip>;
     using kernel = conv_3x3<shape, tile, T, decltype(sink({}))>;
@@ -169,7 +169,7 @@ template <class Step, class Chip> struct matrix_step {
     });
   }
 
-  static void prepare_window(prepared_step& step, matrix_needs<T>& needs) {
+  static void prepare_window(prepared_step& step, program_needs<T>& needs) {
     static constexpr window_shape shape = shape_of_window();
     static constexpr window_tile tile = tune::pick(shape, Chip::limits);
     using kernel = conv_window<tile, T, decltype(sink({}))>;
@@ -181,7 +181,7 @@ template <class Step, class Chip> struct matrix_step {
     });
   }
 
-  static void prepare_image(prepared_step& step, matrix_needs<T>& needs) {
+  static void prepare_image(prepared_step& step, program_needs<T>& needs) {
     static constexpr image_shape shape{op.out_size.height, op.out_size.width, padded_outputs, op.border.height,
                                        op.border.width, read(0).mirrored};
     using kernel = conv_image<op.in_channels, op.window.height, op.window.width, T, decltype(sink({}))>;
@@ -196,7 +196,7 @@ template <class Step, class Chip> struct matrix_step {
   }
 
   /// The last 3×3 convolution with what follows: logits, or the loss and the way back as far as its own gradient.
-  static void prepare_head(prepared_step& step, matrix_needs<T>& needs) {
+  static void prepare_head(prepared_step& step, program_needs<T>& needs) {
     static constexpr conv_shape shape = shape_3x3();
     static constexpr auto const& h = Step::op(head);
     static constexpr int lost = Step::find(op_kind::loss), classes = h.out_channels;

@@ -82,6 +82,7 @@ struct packing {
     if (q < first_chunks) return i < first_in ? i : -1;
     return i < second_in ? first_in + i : -1;
   }
+  constexpr bool operator==(packing const&) const = default;
 };
 
 /// Of a convolution with weights (out, in, window).

@@ -21,9 +21,9 @@ struct parameter_jobs {
 };
 
 /// Collected while the steps are prepared, before there is any memory.
-template <class T> struct matrix_needs {
+template <class T> struct program_needs {
   parameter const* parameters;  ///< the program's
-  explicit matrix_needs(parameter const* of_program) : parameters{of_program} {}
+  explicit program_needs(parameter const* of_program) : parameters{of_program} {}
 
   std::vector<std::function<finish_job(run_context const&)>> finishes{};
   std::int64_t packed_bytes = 0, left_floats = 0, shared_floats = 0, counters = 0;
@@ -88,7 +88,12 @@ template <class T> struct matrix_needs {
     packed_copy copy;
   };
 
+  /// A step that is computed twice, for want of memory, reads the copy that the first one has asked for.
   std::int64_t pack(instruction const& i, int parameter, packed_copy copy) {
+    for (use const& u : uses_)
+      if (u.parameter == parameter && u.folded == i.folded && u.copy.width == copy.width &&
+          u.copy.order == copy.order)
+        return u.copy.to;
     copy.to = packed_bytes;
     packed_bytes += (copy.bytes<T>(rows_of(parameter)) + 255) / 256 * 256;
     uses_.push_back({parameter, i.folded, copy});
