@@ -369,3 +369,72 @@ TEST_CASE("log and progress tell of every step, also over a resume") {
   CHECK(shown.find("step 10/10 (100 %)") != std::string::npos);
   CHECK(shown.find('\r') == std::string::npos);
 }
+
+namespace {
+
+/// The same network in two calls, with a record of what happened in which order.
+class slow_net : public fake::net {
+ public:
+  void start_loss_and_gradients(image_view<float const> x, image_view<std::uint8_t const> labels,
+                                image_view<float const> weights, random_key key, bool accumulate) {
+    events += 's';
+    loss_ = loss_and_gradients(x, labels, weights, key, accumulate);
+  }
+  double finish_loss_and_gradients() {
+    events += 'f';
+    return loss_;
+  }
+  std::string events;
+
+ private:
+  double loss_ = 0;
+};
+static_assert(asynchronous_net<slow_net> && !asynchronous_net<fake::net>);
+
+/// Says when it is used, and fails in one step.
+struct observed {
+  std::string* events;
+  std::uint32_t fails_in = ~0u;
+};
+
+}  // namespace
+
+namespace oxbow {
+static drawn_darken draw(observed const& o, random_key key, extent tile) {
+  *o.events += 'a';
+  if (key.step == o.fails_in) throw std::runtime_error("a tile that cannot be made");
+  return draw(darken{}, key, tile);
+}
+}  // namespace oxbow
+
+TEST_CASE("a network that computes while the next tile is made learns the same") {
+  samples const d = data();
+  for (int const batch : {1, 2}) {
+    training_options o{.optimizer = sgd{.rate = 0.2f}, .steps = 3, .batch = batch, .seed = 8};
+    std::string in_turn;
+    fake::net waits;
+    o.augment = observed{&in_turn};
+    auto const expected = train(waits, d, o);
+    slow_net net;
+    o.augment = observed{&net.events};
+    auto const got = train(net, d, o);
+    CHECK(got.losses == expected.losses);
+    CHECK(same_bits(bits_of(net), bits_of(waits)));
+    // Each but the first is made between start and finish of the one before; none is made that nobody learns from.
+    CHECK(net.events == (batch == 1 ? "asafsafsf" : "asafsafsafsafsafsf"));
+    CHECK(in_turn == std::string(static_cast<std::size_t>(3 * batch), 'a'));
+  }
+}
+
+TEST_CASE("a tile that cannot be made fails in its own step, also where it is made ahead") {
+  samples const d = data();
+  fake::net two_steps;
+  training_options o{.optimizer = sgd{.rate = 0.2f}, .steps = 2, .seed = 8};
+  o.augment = darken{};
+  train(two_steps, d, o);
+  slow_net net;
+  o.steps = 5, o.augment = observed{&net.events, 2};
+  CHECK(message_of<std::runtime_error>([&] { train(net, d, o); }) == "a tile that cannot be made");
+  CHECK(net.events == "asafsaf");
+  CHECK(same_bits(bits_of(net), bits_of(two_steps)));
+}

@@ -14,10 +14,7 @@
 #include <vector>
 
 #include <oxbow/core/training_state.hpp>
-#include <oxbow/train/loss.hpp>
-#include <oxbow/train/options.hpp>
-#include <oxbow/train/samples.hpp>
-#include <oxbow/train/tile_choice.hpp>
+#include <oxbow/train/assembled_tiles.hpp>
 #include <oxbow/train/update.hpp>
 
 namespace oxbow {
@@ -58,6 +55,16 @@ concept self_updating_net = trainable_net<Net> && requires(Net& net, std::vector
   net.restore_statistics();
 };
 
+/// A network that computes while the host goes on, and so learns from one tile while the next one is made:
+///   start_loss_and_gradients(…)   takes the tile, and returns
+///   finish_loss_and_gradients()   waits for the tile's loss
+template <class Net>
+concept asynchronous_net =
+    trainable_net<Net> && requires(Net& net, image_view<float const> input, image_view<std::uint8_t const> labels) {
+      net.start_loss_and_gradients(input, labels, input, random_key{}, true);
+      { net.finish_loss_and_gradients() } -> std::convertible_to<double>;
+    };
+
 namespace detail {
 
 /// f of the optimizer, or of the one that a variant holds.
@@ -73,16 +80,12 @@ template <trainable_net Net, class Optimizer> class trainer {
 
  public:
   trainer(Net& net, samples const& data, Optimizer const& optimizer, training_options const& options)
-      : net_{net}, data_{data}, optimizer_{optimizer}, options_{options} {
-    check_options(options, with(optimizer, [](auto const& o) { return double{o.rate}; }));
-    require_class_weights(options.class_weights, model::classes);
-    data.require_fit(model::input_channels, model::classes);
+      : net_{net}, optimizer_{optimizer}, options_{options}, tiles_{checked(data, optimizer, options), options} {
     state_.schema = net.schema();
     state_.seed = options.seed;
     state_.optimizer_name = with(optimizer, [](auto const& o) { return o.name; });
     state_.optimizer.assign(static_cast<std::size_t>(with(optimizer, [](auto const& o) { return o.buffers; })),
                             std::vector<float>(trainable(), 0.f));
-    if (options.sampling == tile_sampling::classes) by_class_.emplace(data);
     if (options.checkpoints && options.resume)
       if (auto saved = options.checkpoints.load_newest()) go_on_from(*std::move(saved));
     if constexpr (self_updating_net<Net>) {
@@ -120,6 +123,14 @@ template <trainable_net Net, class Optimizer> class trainer {
   }
 
  private:
+  /// The data, if it and the options fit the model.
+  static samples const& checked(samples const& data, Optimizer const& optimizer, training_options const& options) {
+    check_options(options, with(optimizer, [](auto const& o) { return double{o.rate}; }));
+    require_class_weights(options.class_weights, model::classes);
+    data.require_fit(model::input_channels, model::classes);
+    return data;
+  }
+
   std::size_t trainable() const { return static_cast<std::size_t>(net_.trainable_count()); }
   std::span<float> parameters() { return net_.parameters(); }
   /// To read: a network elsewhere need not take them back.
@@ -144,12 +155,10 @@ template <trainable_net Net, class Optimizer> class trainer {
     step_report report{.step = step_, .steps = options_.steps};
     std::vector<chosen_tile> tiles;
     for (int b = 0; b < options_.batch; ++b) {
-      random_key const key{options_.seed, static_cast<std::uint32_t>(step_), static_cast<std::uint32_t>(b)};
-      tiles.push_back(by_class_ ? by_class_->choose(data_, key, model::output)
-                                : choose_tile(data_, key, model::output));
-      assemble(tiles.back(), key);
-      double const loss = net_.loss_and_gradients(tile_.input.view(), tile_.labels.view(), tile_.weights.view(),
-                                                  {key.seed, key.step, key.sample}, b > 0);
+      random_key const key = key_of(step_, b);
+      auto const& at_hand = tiles_.get(key, executor());
+      tiles.push_back(at_hand.from);
+      double const loss = learn_from(at_hand.tile, key);
       if (!std::isfinite(loss)) diverged("the loss is " + std::to_string(loss), {tiles.back()});
       report.loss += loss / options_.batch;
     }
@@ -174,14 +183,23 @@ template <trainable_net Net, class Optimizer> class trainer {
     else return false;
   }
 
-  /// Fills tile_ with the chosen tile, deformed, with its weights.
-  void assemble(chosen_tile const& at, random_key key) {
-    extent corner = at.corner;
-    for (int axis = 0; axis < 3; ++axis) corner[axis] -= (model::tile[axis] - model::output[axis]) / 2;
-    options_.augment.fill(
-        data_[at.sample], key, corner, tile_,
-        [this](std::int64_t count, std::function<void(std::int64_t)> const& f) { net_.for_each(count, f); });
-    fold_class_weights(options_.class_weights, tile_);
+  random_key key_of(std::int64_t step, int b) const {
+    return {options_.seed, static_cast<std::uint32_t>(step), static_cast<std::uint32_t>(b)};
+  }
+
+  /// The loss of one tile; its gradients are written, or added. The next tile is made while the network is busy, where
+  /// it leaves the host the time.
+  double learn_from(sample const& tile, random_key key) {
+    bool const accumulate = key.sample > 0;
+    if constexpr (asynchronous_net<Net>) {
+      net_.start_loss_and_gradients(tile.input.view(), tile.labels.view(), tile.weights.view(), key, accumulate);
+      int const b = static_cast<int>(key.sample) + 1;
+      if (b < options_.batch) tiles_.ahead(key_of(step_, b), executor());
+      else if (step_ + 1 < options_.steps) tiles_.ahead(key_of(step_ + 1, 0), executor());
+      return net_.finish_loss_and_gradients();
+    } else {
+      return net_.loss_and_gradients(tile.input.view(), tile.labels.view(), tile.weights.view(), key, accumulate);
+    }
   }
 
   void update(step_report& report) {
@@ -272,16 +290,13 @@ template <trainable_net Net, class Optimizer> class trainer {
   }
 
   Net& net_;
-  samples const& data_;
   Optimizer const& optimizer_;
   training_options const& options_;
   training_state state_;   ///< without parameters, which live in the net
   std::int64_t step_ = 0;  ///< steps completed
   std::string last_checkpoint_;
-  std::optional<class_pixels> by_class_;
   std::vector<float> statistics_before_;
-  sample tile_{image<float>(model::tile, model::input_channels), label_image(model::output),
-               image<float>(model::output)};
+  assembled_tiles<model> tiles_;
 };
 
 }  // namespace detail
@@ -293,7 +308,8 @@ template <trainable_net Net, class Optimizer> class trainer {
 /// throws  std::invalid_argument: data or options that do not fit the model; training_diverged: a loss,
 ///         gradient or parameter that is not finite; std::runtime_error: a checkpoint of another run,
 ///         a log that cannot be written
-/// memory  the optimizer's buffers and one tile; a second copy of the parameters while a checkpoint is written
+/// memory  the optimizer's buffers and one tile, two where the network computes while the next one is made; a second
+///         copy of the parameters while a checkpoint is written
 template <trainable_net Net>
 training_summary train(Net& net, samples const& data, training_options const& options = {}) {
   return detail::trainer<Net, any_optimizer>(net, data, options.optimizer, options).run();

@@ -126,6 +126,13 @@ template <class Model, class Backend> class device_network {
   /// weights are as large as Model::output; empty weights are all one. accumulate: add to the gradients.
   double loss_and_gradients(image_view<float const> tile, image_view<std::uint8_t const> labels,
                             image_view<float const> weights, random_key key, bool accumulate) {
+    start_loss_and_gradients(tile, labels, weights, key, accumulate);
+    return finish_loss_and_gradients();
+  }
+  /// The same in two calls: the host has the time that the device takes. The first one returns when it has read its
+  /// arguments, the second one waits for the loss of the last tile that was started.
+  void start_loss_and_gradients(image_view<float const> tile, image_view<std::uint8_t const> labels,
+                                image_view<float const> weights, random_key key, bool accumulate) {
     require_image("the tile", tile.size, tile.channels, Model::tile, Model::input_channels);
     require_image("the labels", labels.size, labels.channels, Model::output, 1);
     if (weights.data != nullptr) require_image("the weights", weights.size, weights.channels, Model::output, 1);
@@ -142,6 +149,10 @@ template <class Model, class Backend> class device_network {
     gradient_copy_is_old_ = true;
     if (Model::forward.parameter_count != Model::forward.trained_count)
       mirror_is_old_ = packed_are_old_ = true;  // running statistics have moved
+  }
+  double finish_loss_and_gradients() {
+    if (!training_) throw std::logic_error("finish_loss_and_gradients: nothing has been started.");
+    device_.use();
     return answer<double>(training_->loss(), "training program");
   }
 
