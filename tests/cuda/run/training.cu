@@ -16,6 +16,8 @@ struct kept {
   std::optional<training_state> load_newest() { return *newest; }
 };
 
+static_assert(asynchronous_net<network<trained, oxbow::cuda>> && self_updating_net<network<trained, cuda_f16>>);
+
 template <class Backend> std::vector<float> parameters_of(network<trained, Backend> const& net) {
   auto const all = net.parameters();
   return {all.begin(), all.end()};
