@@ -43,7 +43,10 @@ template <class Arch, int Inputs, int Vectors>
     for (int x = 0; x < width; ++x, at_b += b_pixel) {
       v left[Vectors];
 #pragma GCC unroll 2
-      for (int n = 0; n < Vectors; ++n) left[n] = v::load_unaligned(at_a[n] + x * a_pixel);
+      for (int n = 0; n < Vectors; ++n) {
+        left[n] = v::load_unaligned(at_a[n] + x * a_pixel);
+        keep_in_register<Arch, Inputs>(left[n]);
+      }
 #pragma GCC unroll 8
       for (int i = 0; i < Inputs; ++i) {
         v const right = v::broadcast(at_b[i]);
@@ -58,14 +61,14 @@ template <class Arch, int Inputs, int Vectors>
     for (int n = 0; n < Vectors; ++n) sum[i][n].store_unaligned(dw + i * panel + n * lanes);
 }
 
-template <class Arch, int Vectors, int Inputs = width_of<Arch> >= 16 ? 8 : 4>
+template <class Arch, int Vectors, int Inputs = grad_tile_of<Arch>().pixels>
 void correlate_columns(float const* const (&a)[Vectors], int a_pixel, std::ptrdiff_t a_row, float const* b, int b_pixel,
                        std::ptrdiff_t b_row, int rows, int width, float* dw, int columns) {
   for (; columns >= Inputs; columns -= Inputs, b += Inputs, dw += Inputs * packed_weights<Arch>::panel)
     correlate_rows<Arch, Inputs, Vectors>(a, a_pixel, a_row, b, b_pixel, b_row, rows, width, dw);
   if constexpr (Inputs > 1)
     if (columns > 0)
-      correlate_columns<Arch, Vectors, Inputs / 2>(a, a_pixel, a_row, b, b_pixel, b_row, rows, width, dw, columns);
+      correlate_columns<Arch, Vectors, fewer_than(Inputs)>(a, a_pixel, a_row, b, b_pixel, b_row, rows, width, dw, columns);
 }
 
 /// The same for any Sums places of b: tap and channel of each are in `from`, floats from b's first, and where its sums
@@ -87,7 +90,10 @@ template <class Arch, int Sums, int Vectors>
       float const* const at_b = b + r * b_row + std::ptrdiff_t{x} * b_pixel;
       v left[Vectors];
 #pragma GCC unroll 2
-      for (int n = 0; n < Vectors; ++n) left[n] = v::load_unaligned(a[n] + r * a_row + std::ptrdiff_t{x} * a_pixel);
+      for (int n = 0; n < Vectors; ++n) {
+        left[n] = v::load_unaligned(a[n] + r * a_row + std::ptrdiff_t{x} * a_pixel);
+        keep_in_register<Arch, Sums>(left[n]);
+      }
 #pragma GCC unroll 9
       for (int i = 0; i < Sums; ++i) {
         v const right = v::broadcast(at_b[from[i]]);

@@ -26,7 +26,10 @@ template <class Arch, int Inputs, int Vectors>
   for (int t = 0; t < tiles; ++t) {
     vector right[Vectors];
 #pragma GCC unroll 2
-    for (int n = 0; n < Vectors; ++n) right[n] = vector::load_aligned(d[n] + t * layout::block);
+    for (int n = 0; n < Vectors; ++n) {
+      right[n] = vector::load_aligned(d[n] + t * layout::block);
+      keep_in_register<Arch, Inputs>(right[n]);
+    }
 #pragma GCC unroll 8
     for (int i = 0; i < Inputs; ++i) {
       vector const left = vector::broadcast(v[t * layout::block + i]);
@@ -159,16 +162,19 @@ template <class Arch, int Tile> class winograd_correlator {
 
   /// One point, one block of inputs, all outputs of the group.
   static void products(float const* v, float const* d, tile_groups const& of, int tiles, int outputs, float* du) {
-    constexpr int width = width_of<Arch>, at_once = width >= 16 ? 8 : 4;
+    constexpr int width = width_of<Arch>, at_once = grad_tile_of<Arch>().pixels, last = layout::block % at_once;
     auto const at = [&](int k) { return d + of.at(k / layout::block, 0) + k % layout::block; };
-    for (int lane = 0; lane < layout::block; lane += at_once)
+    auto const some = [&]<int Inputs>(int lane) {
       for (int k = 0; k < outputs; k += 2 * width) {
         float* const to = du + lane * side + k;
         if (outputs - k > width)
-          detail::multiply_tiles<Arch, at_once, 2>(v + lane, {at(k), at(k + width)}, tiles, to, side);
+          detail::multiply_tiles<Arch, Inputs, 2>(v + lane, {at(k), at(k + width)}, tiles, to, side);
         else
-          detail::multiply_tiles<Arch, at_once, 1>(v + lane, {at(k)}, tiles, to, side);
+          detail::multiply_tiles<Arch, Inputs, 1>(v + lane, {at(k)}, tiles, to, side);
       }
+    };
+    for (int lane = 0; lane + at_once <= layout::block; lane += at_once) some.template operator()<at_once>(lane);
+    if constexpr (last > 0) some.template operator()<last>(layout::block - last);
   }
 
   /// Inputs [first, last) of a group: adds up the chunks, and transforms back.
