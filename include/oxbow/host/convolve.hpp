@@ -34,10 +34,7 @@ template <class Arch, int Pixels, int Vectors, int Pixel>
       auto const step = [&](int c) __attribute__((always_inline)) {
         v weight[Vectors];
 #pragma GCC unroll 2
-        for (int n = 0; n < Vectors; ++n) {
-          weight[n] = v::load_unaligned(w + c * panel + n * width);
-          keep_in_register<Arch, Pixels>(weight[n]);
-        }
+        for (int n = 0; n < Vectors; ++n) weight[n] = v::load_unaligned(w + c * panel + n * width);
 #pragma GCC unroll 16
         for (int p = 0; p < Pixels; ++p) {
           v const input = v::broadcast(at[p * pixel + c]);
@@ -71,8 +68,11 @@ void multiply_row(float const* x, std::ptrdiff_t pixel, std::ptrdiff_t block_str
   }
   if constexpr (Pixels > 1)
     if (count > 0)
-      multiply_row<Arch, Vectors, Pixel, fewer_than(Pixels)>(x, pixel, block_stride, channels, taps, w, y, y_pixel,
-                                                             count, bias);
+      multiply_row<Arch, Vectors, Pixel,
+                   (Pixels > 8   ? 8
+                    : Pixels > 4 ? 4
+                    : Pixels > 2 ? 2
+                                 : 1)>(x, pixel, block_stride, channels, taps, w, y, y_pixel, count, bias);
 }
 
 }  // namespace detail

@@ -1,7 +1,9 @@
 // The gradient of weights: how one tensor correlates with another, tap by tap.
 #pragma once
 #include <algorithm>
+#include <array>
 #include <cstring>
+#include <utility>
 
 #include <oxbow/host/convolve.hpp>
 #include <oxbow/host/gather.hpp>
@@ -43,10 +45,7 @@ template <class Arch, int Inputs, int Vectors>
     for (int x = 0; x < width; ++x, at_b += b_pixel) {
       v left[Vectors];
 #pragma GCC unroll 2
-      for (int n = 0; n < Vectors; ++n) {
-        left[n] = v::load_unaligned(at_a[n] + x * a_pixel);
-        keep_in_register<Arch, Inputs>(left[n]);
-      }
+      for (int n = 0; n < Vectors; ++n) left[n] = v::load_unaligned(at_a[n] + x * a_pixel);
 #pragma GCC unroll 8
       for (int i = 0; i < Inputs; ++i) {
         v const right = v::broadcast(at_b[i]);
@@ -61,14 +60,19 @@ template <class Arch, int Inputs, int Vectors>
     for (int n = 0; n < Vectors; ++n) sum[i][n].store_unaligned(dw + i * panel + n * lanes);
 }
 
-template <class Arch, int Vectors, int Inputs = grad_tile_of<Arch>().pixels>
+template <class Arch, int Vectors, int... I> constexpr auto correlate_kernels(std::integer_sequence<int, I...>) {
+  return std::array{&correlate_rows<Arch, I + 1, Vectors>...};
+}
+
+template <class Arch, int Vectors>
 void correlate_columns(float const* const (&a)[Vectors], int a_pixel, std::ptrdiff_t a_row, float const* b, int b_pixel,
                        std::ptrdiff_t b_row, int rows, int width, float* dw, int columns) {
-  for (; columns >= Inputs; columns -= Inputs, b += Inputs, dw += Inputs * packed_weights<Arch>::panel)
-    correlate_rows<Arch, Inputs, Vectors>(a, a_pixel, a_row, b, b_pixel, b_row, rows, width, dw);
-  if constexpr (Inputs > 1)
-    if (columns > 0)
-      correlate_columns<Arch, Vectors, fewer_than(Inputs)>(a, a_pixel, a_row, b, b_pixel, b_row, rows, width, dw, columns);
+  constexpr int most = grad_tile_of<Arch>().pixels;
+  static constexpr auto kernels = correlate_kernels<Arch, Vectors>(std::make_integer_sequence<int, most>{});
+  for_even_parts(columns, most, [&](int first, int count) {
+    kernels[static_cast<std::size_t>(count - 1)](a, a_pixel, a_row, b + first, b_pixel, b_row, rows, width,
+                                                 dw + first * packed_weights<Arch>::panel);
+  });
 }
 
 /// The same for any Sums places of b: tap and channel of each are in `from`, floats from b's first, and where its sums
@@ -90,10 +94,7 @@ template <class Arch, int Sums, int Vectors>
       float const* const at_b = b + r * b_row + std::ptrdiff_t{x} * b_pixel;
       v left[Vectors];
 #pragma GCC unroll 2
-      for (int n = 0; n < Vectors; ++n) {
-        left[n] = v::load_unaligned(a[n] + r * a_row + std::ptrdiff_t{x} * a_pixel);
-        keep_in_register<Arch, Sums>(left[n]);
-      }
+      for (int n = 0; n < Vectors; ++n) left[n] = v::load_unaligned(a[n] + r * a_row + std::ptrdiff_t{x} * a_pixel);
 #pragma GCC unroll 9
       for (int i = 0; i < Sums; ++i) {
         v const right = v::broadcast(at_b[from[i]]);

@@ -23,18 +23,6 @@ template <class Arch>
   return xsimd::fma(a, b, c);
 }
 
-/// Says that a vector which so many products share is in a register, where it stays: up to four times GCC would read
-/// it from memory anew, and a core that multiplies two vectors a cycle reads no more than two.
-template <class Arch, int Products> [[gnu::always_inline]] inline void keep_in_register(vec<Arch>& x) {
-  if constexpr (Products <= 4) {
-#if defined(__SSE2__)
-    asm("" : "+v"(x.data));
-#elif defined(__aarch64__)
-    asm("" : "+w"(x.data));
-#endif
-  }
-}
-
 /// Stores past the caches, where the instruction set can: for what is larger than they are. Follow the last one with
 /// stream_fence() before another thread reads.
 template <class Arch> void stream(float* to, vec<Arch> const& x) {
@@ -65,12 +53,19 @@ struct micro_tile {
 template <class Arch> constexpr micro_tile micro_tile_of() {
   return width_of<Arch> >= 16 ? micro_tile{14, 2} : micro_tile{6, 2};
 }
-/// Channels × vectors that a gradient of weights accumulates: parts of a block of 16, eight and eight, or six, six and
-/// four.
+/// Channels × vectors that a gradient of weights accumulates.
 template <class Arch> constexpr micro_tile grad_tile_of() {
   return width_of<Arch> >= 16 ? micro_tile{8, 2} : micro_tile{6, 2};
 }
-/// With how many to go on where fewer than `n` are left.
-constexpr int fewer_than(int n) { return n > 8 ? 8 : n > 4 ? 4 : n > 2 ? 2 : 1; }
+
+/// f(first, count) for parts of n that are about equal, none above `most`. Equal ones serve registers best: with four
+/// sums or fewer GCC reads a vector that they share from memory for each, and too few additions are under way.
+template <class F> constexpr void for_even_parts(int n, int most, F const& f) {
+  for (int parts = (n + most - 1) / most, first = 0; parts > 0; --parts) {
+    int const count = (n - first + parts - 1) / parts;
+    f(first, count);
+    first += count;
+  }
+}
 
 }  // namespace oxbow::on_host

@@ -43,10 +43,7 @@ template <class Arch, int Tiles, int Vectors> [[gnu::noinline]] void multiply_gr
   auto const step = [&](int c) __attribute__((always_inline)) {
     v weight[Vectors];
 #pragma GCC unroll 2
-    for (int n = 0; n < Vectors; ++n) {
-      weight[n] = v::load_aligned(w + c * panel + n * width);
-      keep_in_register<Arch, Tiles>(weight[n]);
-    }
+    for (int n = 0; n < Vectors; ++n) weight[n] = v::load_aligned(w + c * panel + n * width);
 #pragma GCC unroll 16
     for (int i = 0; i < Tiles; ++i) {
       v const input = v::broadcast(x[i * layout::block + c]);

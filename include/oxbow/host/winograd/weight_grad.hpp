@@ -1,6 +1,8 @@
 // The gradient of 3 × 3 weights by Winograd's algorithm.
 #pragma once
+#include <array>
 #include <cstring>
+#include <utility>
 
 #include <oxbow/host/block_view.hpp>
 #include <oxbow/host/correlate.hpp>
@@ -26,10 +28,7 @@ template <class Arch, int Inputs, int Vectors>
   for (int t = 0; t < tiles; ++t) {
     vector right[Vectors];
 #pragma GCC unroll 2
-    for (int n = 0; n < Vectors; ++n) {
-      right[n] = vector::load_aligned(d[n] + t * layout::block);
-      keep_in_register<Arch, Inputs>(right[n]);
-    }
+    for (int n = 0; n < Vectors; ++n) right[n] = vector::load_aligned(d[n] + t * layout::block);
 #pragma GCC unroll 8
     for (int i = 0; i < Inputs; ++i) {
       vector const left = vector::broadcast(v[t * layout::block + i]);
@@ -42,6 +41,13 @@ template <class Arch, int Inputs, int Vectors>
 #pragma GCC unroll 2
     for (int n = 0; n < Vectors; ++n) sum[i][n].store_aligned(du + i * input_stride + n * width);
 }
+
+template <class Arch, int Vectors, int... I> constexpr auto tile_product_kernels(std::integer_sequence<int, I...>) {
+  return std::array{&multiply_tiles<Arch, I + 1, Vectors>...};
+}
+/// A kernel for each number of inputs up to what the registers hold.
+template <class Arch, int Vectors> inline constexpr auto tile_products =
+    tile_product_kernels<Arch, Vectors>(std::make_integer_sequence<int, grad_tile_of<Arch>().pixels>{});
 
 }  // namespace detail
 
@@ -162,19 +168,17 @@ template <class Arch, int Tile> class winograd_correlator {
 
   /// One point, one block of inputs, all outputs of the group.
   static void products(float const* v, float const* d, tile_groups const& of, int tiles, int outputs, float* du) {
-    constexpr int width = width_of<Arch>, at_once = grad_tile_of<Arch>().pixels, last = layout::block % at_once;
+    constexpr int width = width_of<Arch>;
     auto const at = [&](int k) { return d + of.at(k / layout::block, 0) + k % layout::block; };
-    auto const some = [&]<int Inputs>(int lane) {
+    for_even_parts(layout::block, grad_tile_of<Arch>().pixels, [&](int lane, int inputs) {
+      auto const many = static_cast<std::size_t>(inputs - 1);
       for (int k = 0; k < outputs; k += 2 * width) {
         float* const to = du + lane * side + k;
         if (outputs - k > width)
-          detail::multiply_tiles<Arch, Inputs, 2>(v + lane, {at(k), at(k + width)}, tiles, to, side);
-        else
-          detail::multiply_tiles<Arch, Inputs, 1>(v + lane, {at(k)}, tiles, to, side);
+          detail::tile_products<Arch, 2>[many](v + lane, {at(k), at(k + width)}, tiles, to, side);
+        else detail::tile_products<Arch, 1>[many](v + lane, {at(k)}, tiles, to, side);
       }
-    };
-    for (int lane = 0; lane + at_once <= layout::block; lane += at_once) some.template operator()<at_once>(lane);
-    if constexpr (last > 0) some.template operator()<last>(layout::block - last);
+    });
   }
 
   /// Inputs [first, last) of a group: adds up the chunks, and transforms back.
