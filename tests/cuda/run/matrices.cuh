@@ -11,6 +11,10 @@ namespace oxbow::testing {
 struct on_matrices {
   int inference, training;
 };
+/// And how many are done octet by octet: norms, the sums that they need, and other steps without products.
+struct on_octets {
+  int inference = 0, training = 0;
+};
 
 template <class Backend>
 constexpr double unit_roundoff = Backend::activations == element::bf16 ? 0x1p-8 : 0x1p-11;  // tf32 as f16
@@ -41,7 +45,7 @@ template <class Net> void gradients_near(Net const& net, auto const& oracle, dou
 /// maps are small whole numbers, which 16 bits hold exactly. So a prediction must equal the oracle's to the bit, and no
 /// mask and no maximum can differ. Gradients are rounded once per layer on the way back, and weights are exact: to
 /// first order the roundings add up, over the gradients of at most twice the convolutions.
-template <class Model, class Backend> void whole_numbers_agree(on_matrices expected) {
+template <class Model, class Backend> void whole_numbers_agree(on_matrices expected, on_octets besides = {}) {
   network<Model, Backend> net{Backend{}, seed{3}};
   random_stream const s{9, purpose::example_data};
   std::uint64_t n = 0;
@@ -66,6 +70,7 @@ template <class Model, class Backend> void whole_numbers_agree(on_matrices expec
     CHECK(relative_error(example<Model>::tensor_of(logits).data, predicted.output().data) == 0);
   }
   CHECK(net.inference_launches_on_matrices() == expected.inference);
+  CHECK(net.inference_launches_on_octets() == besides.inference);
 
   e.context.training = true;
   auto const oracle = ops::interpret(Model::lowered_::differentiated, e.oracle_tile, in_double(net), e.context);
@@ -74,11 +79,12 @@ template <class Model, class Backend> void whole_numbers_agree(on_matrices expec
   CHECK(std::abs(loss - oracle.loss()) <= 1e-5 * oracle.loss());  // logits are exact, the sum is in single precision
   gradients_near(net, oracle, 2 * convolutions_of(Model::forward) * unit_roundoff<Backend>);
   CHECK(net.training_launches_on_matrices() == expected.training);
+  CHECK(net.training_launches_on_octets() == besides.training);
 }
 
 /// Each stored value and each weight is rounded to `unit` of itself; a sum of n products of either sign makes √n of it,
 /// in each layer; the way back is as long again, and reads what the way forward has made.
-template <class Model, class Backend> void near_oracle(on_matrices expected) {
+template <class Model, class Backend> void near_oracle(on_matrices expected, on_octets besides = {}) {
   network<Model, Backend> net{Backend{}, seed{3}};
   stir(net);
   double longest = 1;
@@ -99,6 +105,7 @@ template <class Model, class Backend> void near_oracle(on_matrices expected) {
     CHECK(off > 0x1p-18);
   }
   CHECK(net.inference_launches_on_matrices() == expected.inference);
+  CHECK(net.inference_launches_on_octets() == besides.inference);
 
   e.context.training = true;
   auto const oracle = ops::interpret(Model::lowered_::differentiated, e.oracle_tile, in_double(net), e.context);
@@ -107,6 +114,7 @@ template <class Model, class Backend> void near_oracle(on_matrices expected) {
   CHECK(std::abs(loss - oracle.loss()) <= 3 * bound * oracle.loss());
   gradients_near(net, oracle, 3 * bound);
   CHECK(net.training_launches_on_matrices() == expected.training);
+  CHECK(net.training_launches_on_octets() == besides.training);
 }
 
 }  // namespace oxbow::testing

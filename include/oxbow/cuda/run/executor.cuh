@@ -10,6 +10,7 @@
 #include <oxbow/cuda/run/matrix_grad_step.cuh>
 #include <oxbow/cuda/run/matrix_step.cuh>
 #include <oxbow/cuda/run/memory.cuh>
+#include <oxbow/cuda/run/octet_step.cuh>
 #include <oxbow/cuda/run/reductions.cuh>
 #include <oxbow/cuda/run/tile_layout.cuh>
 
@@ -46,6 +47,8 @@ template <class Program, element Type, class Chip> class executor {
   int launches() const { return launches_; }
   /// How many of these are on tensor cores.
   int launches_on_matrices() const { return on_matrices_; }
+  /// How many read and write whole octets instead: what needs no matrix products. The finishes of sums are not counted.
+  int launches_on_octets() const { return on_octets_; }
   float const* result() const { return reinterpret_cast<float const*>(context_.arena + output().offset); }
   /// The sum of the pixels' losses, on the device.
   double const* loss() const { return context_.loss; }
@@ -142,6 +145,9 @@ template <class Program, element Type, class Chip> class executor {
       using on_matrices = matrix_step<view, Chip>;
       if constexpr (on_matrices::fits()) prepare_on_matrices<on_matrices>(s);
       else prepare_plain<I>(s);
+    } else if constexpr (octet_step<view>::fits()) {
+      octet_step<view>::prepare(s);
+      ++launches_, ++on_octets_;
     } else {
       prepare_plain<I>(s);
     }
@@ -159,11 +165,8 @@ template <class Program, element Type, class Chip> class executor {
     instruction const* const own = t::instructions.items + first;
     for (int i = first; i < first + what.count; ++i) lay_out_weights(i);
     if constexpr (is_reduction(what.kind(what.anchor))) {
-      for (int n = 0; n < what.count; ++n) {
-        s.squares = needs_.measure(blocks_that_write_gradients(own[n], t::operands.items));
-        add_reduction(s, own[n], t::operands.items, t::parameters.items);
-        launches_ += 2;
-      }
+      [&]<int... N>(std::integer_sequence<int, N...>) { (prepare_reduction<I, N>(s), ...); }
+      (std::make_integer_sequence<int, what.count>{});
     } else {
       using kernel = tile_step<what, loss_of_step(I), classes_of_step(I)>;
       tile_layout const laid{op_kinds{what.kinds, what.count, what.anchor},
@@ -178,6 +181,17 @@ template <class Program, element Type, class Chip> class executor {
       });
       ++launches_;
     }
+  }
+
+  template <int I, int N> void prepare_reduction(prepared_step& s) {
+    using octets = octet_reduction<step_view<Program, I, Type>, N>;
+    instruction const& own = t::instructions.items[t::whole.steps.items[I].first + N];
+    s.squares = needs_.measure(blocks_that_write_gradients(own, t::operands.items));
+    channel_sums_launch sums;
+    if constexpr (octets::fits()) sums = octets::sums(s.name), ++on_octets_;
+    needs_.share(0, sums.counters);
+    add_reduction(s, own, t::operands.items, t::parameters.items, sums);
+    launches_ += 2;
   }
 
   /// The loss of a step, and its classes; cross-entropy of one where there is none.
@@ -341,7 +355,7 @@ template <class Program, element Type, class Chip> class executor {
   std::int64_t at_labels_ = 0, at_weights_ = 0, at_scalars_ = 0, upload_bytes_ = 0;
   program_needs<number> needs_{t::parameters.items};
   parameter_jobs jobs_;
-  int pack_blocks_ = 0, launches_ = 0, on_matrices_ = 0, next_ = 0;
+  int pack_blocks_ = 0, launches_ = 0, on_matrices_ = 0, on_octets_ = 0, next_ = 0;
   device_memory memory_;
   pinned_memory pinned_;
   std::byte* staged_ = nullptr;

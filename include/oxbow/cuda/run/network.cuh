@@ -240,6 +240,9 @@ template <class Model, class Backend> class device_network {
   int training_launches() const { return training_ ? training_->launches() : 0; }
   int inference_launches_on_matrices() const { return inference_ ? inference_->launches_on_matrices() : 0; }
   int training_launches_on_matrices() const { return training_ ? training_->launches_on_matrices() : 0; }
+  /// How many of them read and write eight channels at a time without being on tensor cores: norms and the like.
+  int inference_launches_on_octets() const { return inference_ ? inference_->launches_on_octets() : 0; }
+  int training_launches_on_octets() const { return training_ ? training_->launches_on_octets() : 0; }
 
  private:
   using programs = programs_in<typename Model::lowered_, Type>;

@@ -3,6 +3,7 @@
 #include <cstddef>
 
 #include <oxbow/cuda/kernel/loss_step.cuh>
+#include <oxbow/cuda/kernel/norm_step.cuh>
 #include <oxbow/cuda/run/run_context.cuh>
 #include <oxbow/cuda/run/step_view.cuh>
 
@@ -41,6 +42,10 @@ template <class Step, int R> auto finishing(run_context const& c) {
   } else if constexpr (kind == op_kind::drop) {
     constexpr instruction const& o = Step::op(R);
     return drop{c.run, o.channel, o.rate, o.out_size.width, o.out_channels};
+  } else if constexpr (kind == op_kind::norm_running) {
+    constexpr instruction const& o = Step::op(R);
+    auto const at = [&](int n) { return c.parameters + Step::t::parameters.items[o.parameter + n].offset; };
+    return normalise{at(0), at(1), at(2), at(3), o.out_channels};
   } else if constexpr (kind == op_kind::loss && Step::op(R).out_channels <= 8 && Step::op(R).loss->region_share == 0) {
     constexpr instruction const& o = Step::op(R);
     constexpr loss_function const* minimised = o.loss;
@@ -67,8 +72,36 @@ template <class Step, int P> place_view places_of(run_context const& c) {
     return {reinterpret_cast<std::uint16_t*>(c.arena + t.offset), octets, octets * t.size.width};
   }
 }
-template <class Step, int P> constexpr bool pools_by_two() {
-  return Step::op(P).window == extent{1, 2, 2} && Step::reader(P) == Step::count;
+/// Op P, a pooling of the rounded result of `steps`, which goes to `to` as well.
+template <class Step, int P, class Steps, class To>
+auto pooled([[maybe_unused]] run_context const& c, [[maybe_unused]] Steps const& steps, [[maybe_unused]] To const& to) {
+  using T = typename Step::number;
+  if constexpr (!(Step::op(P).window == extent{1, 2, 2}) || Step::reader(P) < Step::count || !Step::stores_octets(P)) {
+    return no_sink{};
+  } else {
+    constexpr pooling how = Step::op(P).kind == op_kind::avg_pool            ? pooling::mean
+                            : Step::op(P).out[1].operand != none ? pooling::max_with_place
+                                                                 : pooling::max;
+    constexpr operand const& small = Step::tensor(Step::op(P).out[0].operand);
+    return store_and_pool<T, how, Steps, To>{steps,
+                                             to,
+                                             view_of<T>(small, c.arena),
+                                             places_of<Step, P>(c),
+                                             small.size.height,
+                                             small.size.width};
+  }
+}
+/// Op P, the gradient of a pooling, and the sink behind it.
+template <class Step, int P, class Behind>
+auto scattered([[maybe_unused]] run_context const& c, [[maybe_unused]] Behind const& behind) {
+  using T = typename Step::number;
+  if constexpr (!(Step::op(P).window == extent{1, 2, 2}) || !is_store<Behind>) {
+    return no_sink{};
+  } else {
+    constexpr pooling how = Step::op(P).kind == op_kind::avg_pool_grad ? pooling::mean : pooling::max_with_place;
+    return scatter<T, how, decltype(behind.steps)>{behind.steps, behind.to, places_of<Step, P>(c),
+                                                   Step::op(P).out_size.height, Step::op(P).out_size.width};
+  }
 }
 
 }  // namespace detail
@@ -96,32 +129,18 @@ template <class Step, int I, class... Done> auto sink_behind(run_context const& 
     }
   } else if constexpr (is_pooling(next) || (next == op_kind::crop && is_pooling(second))) {
     constexpr int p = is_pooling(next) ? r : other, cropped = p == r ? other : r;
-    if constexpr (!detail::pools_by_two<Step, p>() || !Step::stores_octets(p)) {
-      return no_sink{};
+    if constexpr (cropped == Step::count && (stored == none || Step::stores_octets(I))) {
+      view<T> whole{};
+      if constexpr (stored != none) whole = view_of<T>(Step::tensor(stored), c.arena);
+      return detail::pooled<Step, p>(c, steps(), whole);
+    } else if constexpr (cropped < Step::count && stored == none && Step::op(cropped).kind == op_kind::crop &&
+                         Step::stores_octets(cropped) && Step::reader(cropped) == Step::count) {
+      constexpr instruction const& crop = Step::op(cropped);
+      return detail::pooled<Step, p>(c, steps(),
+                                     part<T>{view_of<T>(Step::tensor(crop.out[0].operand), c.arena), crop.border.height,
+                                             crop.border.width, crop.out_size.height, crop.out_size.width});
     } else {
-      constexpr bool places = Step::op(p).out[1].operand != none;
-      constexpr pooling how = Step::op(p).kind == op_kind::avg_pool ? pooling::mean
-                              : places                              ? pooling::max_with_place
-                                                                    : pooling::max;
-      constexpr operand const& small = Step::tensor(Step::op(p).out[0].operand);
-      auto const pooled = view_of<T>(small, c.arena);
-      auto const place = detail::places_of<Step, p>(c);
-      if constexpr (cropped == Step::count && (stored == none || Step::stores_octets(I))) {
-        view<T> whole{};
-        if constexpr (stored != none) whole = view_of<T>(Step::tensor(stored), c.arena);
-        return store_and_pool<T, how, chain<Done...>>{steps(), whole,         pooled,
-                                                      place,   small.size.height, small.size.width};
-      } else if constexpr (cropped < Step::count && stored == none && Step::op(cropped).kind == op_kind::crop &&
-                           Step::stores_octets(cropped) && Step::reader(cropped) == Step::count) {
-        constexpr instruction const& crop = Step::op(cropped);
-        return store_and_pool<T, how, chain<Done...>, part<T>>{
-            steps(),
-            {view_of<T>(Step::tensor(crop.out[0].operand), c.arena), crop.border.height, crop.border.width,
-             crop.out_size.height, crop.out_size.width},
-            pooled, place, small.size.height, small.size.width};
-      } else {
-        return no_sink{};
-      }
+      return no_sink{};
     }
   } else if constexpr (next == op_kind::slice) {
     // both sides of a join, or one of them
@@ -157,17 +176,8 @@ template <class Step, int I, class... Done> auto sink_behind(run_context const& 
       return no_sink{};
     }
   } else if constexpr (is_pooling_grad(next)) {
-    if constexpr (sizeof...(Done) > 0 || stored != none || !(Step::op(r).window == extent{1, 2, 2})) {
-      return no_sink{};
-    } else {
-      constexpr pooling how = next == op_kind::avg_pool_grad ? pooling::mean : pooling::max_with_place;
-      auto const behind = sink_behind<Step, r>(c);
-      if constexpr (detail::is_store<std::remove_cvref_t<decltype(behind)>>)
-        return scatter<T, how, std::remove_cvref_t<decltype(behind.steps)>>{
-            behind.steps, behind.to, detail::places_of<Step, r>(c), Step::op(r).out_size.height,
-            Step::op(r).out_size.width};
-      else return no_sink{};
-    }
+    if constexpr (sizeof...(Done) > 0 || stored != none) return no_sink{};
+    else return detail::scattered<Step, r>(c, sink_behind<Step, r>(c));
   } else {
     auto const f = detail::finishing<Step, r>(c);
     if constexpr (std::is_same_v<decltype(f), no_sink const>) return no_sink{};
