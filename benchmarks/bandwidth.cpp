@@ -1,5 +1,6 @@
-// What has little to compute for each number that it reads: norms, enlargements, poolings, residual sums, forward and
-// back, on maps that no cache holds. `of_copy` is what counts: the rate of the tensors' bytes beside that of a copy.
+// What has little to compute for each number that it reads: norms and enlargements, forward and back, on maps that no
+// cache holds. `of_copy` is what counts: the rate of the tensors' bytes beside that of a copy. Poolings and sums are
+// part of a convolution's step, whose products take the time.
 #include <oxbow/net/named.hpp>
 
 #include "steps.hpp"
@@ -10,12 +11,12 @@ namespace {
 constexpr auto bilinear = interpolation::bilinear;
 
 /// A norm of each kind, with and without an activation that fuses with it.
-struct norms : seq<conv<32, 1>, batch_norm, relu, conv<32, 1>, instance_norm, leaky_relu<0.1f>, conv<32, 1>, group_norm<8>,
-                   silu, conv<2, 1>> {};
+struct norms : seq<conv<32, 1>, batch_norm, relu, conv<32, 1>, instance_norm, leaky_relu<0.1f>, conv<32, 1>,
+                   group_norm<8>, silu, conv<2, 1>> {};
 
-/// Down and up again by what has no weights.
+/// Up again by what has no weights.
 struct sizes : seq<conv<32, 1>, avg_pool<2>, conv<32, 1>, upsample<2>, conv<32, 1>, max_pool<2>, conv<32, 1>,
-                   upsample<2, bilinear>, conv<32, 1>, residual<seq<relu, conv<32, 1>>>, conv<2, 1>> {};
+                   upsample<2, bilinear>, conv<2, 1>> {};
 
 template <class Net> void report(char const* infer, char const* train) {
   using it = model<Net, tile<768, 768>>;

@@ -1,4 +1,4 @@
-// Every step of a plan by itself, beside what the machine can do.
+// Every step of a plan by itself, and what it moves beside a copy.
 #pragma once
 #include <algorithm>
 #include <chrono>
@@ -12,8 +12,9 @@
 
 namespace oxbow::bench {
 
-/// Bytes per second of a copy, all threads together, those read and those written: measured in this very process, in
-/// arrays that no cache holds.
+/// Bytes per second of a copy by memcpy, all threads together, those read and those written: measured in this very
+/// process, in arrays that no cache holds. Not the most that memory does: stores through the caches read before they
+/// write.
 inline double copy_bytes_per_second(int threads) {
   constexpr std::int64_t chunk = std::int64_t{1} << 20, chunks = 256;
   std::vector<char> from(chunks * chunk, 1), to(from.size());

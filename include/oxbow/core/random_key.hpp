@@ -10,6 +10,8 @@ struct random_key {
   std::uint64_t seed = 0;
   std::uint32_t step = 0;
   std::uint32_t sample = 0;  ///< its number in the step's batch; < 2^16
+
+  constexpr bool operator==(random_key const&) const = default;
 };
 
 }  // namespace oxbow

@@ -107,16 +107,19 @@ template <class Arch, int Sums, int Vectors>
 #pragma GCC unroll 2
     for (int n = 0; n < Vectors; ++n) sum[i][n].store_unaligned(dw + to[i] + n * lanes);
 }
-template <class Arch, int Vectors, int Sums = width_of<Arch> >= 16 ? 9 : 4>
+template <class Arch, int Vectors, int... I> constexpr auto place_kernels(std::integer_sequence<int, I...>) {
+  return std::array{&correlate_places<Arch, I + 1, Vectors>...};
+}
+template <class Arch, int Vectors>
 void correlate_all_places(float const* const (&a)[Vectors], int a_pixel, std::ptrdiff_t a_row, float const* b,
                           int b_pixel, std::ptrdiff_t b_row, int rows, int width, std::ptrdiff_t const* from,
                           std::ptrdiff_t const* to, int places, float* dw) {
-  for (; places >= Sums; places -= Sums, from += Sums, to += Sums)
-    correlate_places<Arch, Sums, Vectors>(a, a_pixel, a_row, b, b_pixel, b_row, rows, width, from, to, dw);
-  if constexpr (Sums > 1)
-    if (places > 0)
-      correlate_all_places<Arch, Vectors, Sums / 2>(a, a_pixel, a_row, b, b_pixel, b_row, rows, width, from, to, places,
-                                                    dw);
+  constexpr int most = width_of<Arch> >= 16 ? 9 : 6;  // the taps of a window of three, or what 16 registers hold
+  static constexpr auto kernels = place_kernels<Arch, Vectors>(std::make_integer_sequence<int, most>{});
+  for_even_parts(places, most, [&](int first, int count) {
+    kernels[static_cast<std::size_t>(count - 1)](a, a_pixel, a_row, b, b_pixel, b_row, rows, width, from + first,
+                                                 to + first, dw);
+  });
 }
 
 }  // namespace detail

@@ -28,33 +28,27 @@ template <class Model> class assembled_tiles {
 
   /// The tile of a key; valid until the next call. What went wrong while it was made ahead is thrown here.
   assembled const& get(random_key key, parallel_for const& for_each) {
-    if (next_ && next_->key.step == key.step && next_->key.sample == key.sample) {
-      if (next_->failure) std::rethrow_exception(std::exchange(next_, {})->failure);
-      std::swap(now_, next_->made);
-      next_->key.step = ~key.step;  // nobody's, until ahead() is called again
-    } else {
+    if (next_key_ != key) {
       make(now_, key, for_each);
+    } else {
+      next_key_.reset();
+      if (failure_) std::rethrow_exception(std::exchange(failure_, {}));
+      std::swap(now_, *next_);
     }
     return now_;
   }
-  /// Makes the tile that will be asked for next, and leaves the one at hand as it is.
+  /// Makes the tile that will be asked for next, and leaves the one at hand as it is. Throws nothing.
   void ahead(random_key key, parallel_for const& for_each) {
-    if (!next_) next_.emplace();
-    next_->key = key;
+    next_key_ = key, failure_ = {};
     try {
-      make(next_->made, key, for_each);
+      if (!next_) next_.emplace();
+      make(*next_, key, for_each);
     } catch (...) {
-      next_->failure = std::current_exception();
+      failure_ = std::current_exception();
     }
   }
 
  private:
-  struct early {
-    random_key key{};
-    assembled made{};
-    std::exception_ptr failure{};
-  };
-
   void make(assembled& to, random_key key, parallel_for const& for_each) const {
     to.from = by_class_ ? by_class_->choose(data_, key, Model::output) : choose_tile(data_, key, Model::output);
     extent corner = to.from.corner;
@@ -67,7 +61,9 @@ template <class Model> class assembled_tiles {
   training_options const& options_;
   std::optional<class_pixels> by_class_;
   assembled now_{};
-  std::optional<early> next_;
+  std::optional<assembled> next_;
+  std::optional<random_key> next_key_;  ///< whose tile lies in next_, or failed to
+  std::exception_ptr failure_;
 };
 
 }  // namespace oxbow::detail

@@ -55,7 +55,8 @@ concept self_updating_net = trainable_net<Net> && requires(Net& net, std::vector
   net.restore_statistics();
 };
 
-/// A network that computes while the host goes on, and so learns from one tile while the next one is made:
+/// A network that computes while the host goes on, and so learns from one tile while the next one is made. Tiles are
+/// functions of their keys; that of the next step is made before the callbacks of this one are called:
 ///   start_loss_and_gradients(…)   takes the tile, and returns
 ///   finish_loss_and_gradients()   waits for the tile's loss
 template <class Net>

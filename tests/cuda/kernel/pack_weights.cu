@@ -168,7 +168,9 @@ TEST_CASE_TEMPLATE("copies of one tensor, packed alone and by the optimizer", T,
 TEST_CASE("a step that is computed twice reads one copy of its weights; another order, or a norm, is another copy") {
   using namespace on_cuda;
   parameter const of_program[] = {{.is = role::weight, .rows = 9, .columns = 6},
-                                  {.is = role::bias, .rows = 9, .offset = 54}};
+                                  {.is = role::bias, .rows = 9, .offset = 54},
+                                  {.rows = 9, .offset = 63}, {.rows = 9, .offset = 72},  // scale and shift of a norm,
+                                  {.rows = 9, .offset = 81}, {.rows = 9, .offset = 90}};  // its mean and variance
   program_needs<__half> needs{of_program};
   instruction step;
   step.parameter = 0, step.folded = none;
@@ -182,4 +184,7 @@ TEST_CASE("a step that is computed twice reads one copy of its weights; another 
   CHECK(needs.pack_weights_of(step, other) != first);
   CHECK(needs.pack_bias_of(step, 16) != bias);
   CHECK(needs.jobs(2).copies.size() == 4);
+  step.folded = 2;
+  CHECK(needs.pack_weights_of(step, order) != first);
+  CHECK(needs.jobs(2).jobs[0].scale == 63);
 }

@@ -3,7 +3,7 @@
 #include <cub/warp/warp_reduce.cuh>
 
 #include <oxbow/cuda/kernel/joined_octets.cuh>
-#include <oxbow/ops/norm_factors.hpp>
+#include <oxbow/cuda/kernel/norm_step.cuh>
 
 namespace oxbow::on_cuda {
 
@@ -41,18 +41,12 @@ inline __device__ void take_factors(octet& f, float const* factors, int octets, 
   for (int i = 0; i < 8; ++i) f[i] = factors[8 * octets * row + k + i];
 }
 
-/// x · a + b.
-struct scaled_and_shifted {
-  octet a, b;
-  __device__ scaled_and_shifted(int k, float const* factors, int octets) {
-    take_factors(a, factors, octets, 0, k);
-    take_factors(b, factors, octets, 1, k);
-  }
-  __device__ void operator()(octet& v, spot) const {
-#pragma unroll
-    for (int i = 0; i < 8; ++i) v[i] = fmaf(v[i], a[i], b[i]);
-  }
-};
+inline __device__ scaled_and_shifted take_scale_and_shift(float const* factors, int octets, int k) {
+  scaled_and_shifted of;
+  take_factors(of.a, factors, octets, 0, k);
+  take_factors(of.b, factors, octets, 1, k);
+  return of;
+}
 
 }  // namespace detail
 
@@ -70,8 +64,8 @@ struct norm_anchor {
       f[0] = n.a, f[1] = n.b;
     });
   }
-  __device__ detail::scaled_and_shifted at(int k, float const* factors, int octets) const {
-    return {k, factors, octets};
+  __device__ scaled_and_shifted at(int k, float const* factors, int octets) const {
+    return detail::take_scale_and_shift(factors, octets, k);
   }
 };
 
@@ -86,8 +80,8 @@ struct norm_running_anchor {
       f[0] = n.a, f[1] = n.b;
     });
   }
-  __device__ detail::scaled_and_shifted at(int k, float const* factors, int octets) const {
-    return {k, factors, octets};
+  __device__ scaled_and_shifted at(int k, float const* factors, int octets) const {
+    return detail::take_scale_and_shift(factors, octets, k);
   }
 };
 

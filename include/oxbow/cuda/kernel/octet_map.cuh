@@ -4,6 +4,7 @@
 
 #include <oxbow/cuda/kernel/joined_octets.cuh>
 #include <oxbow/cuda/kernel/norm_anchors.cuh>
+#include <oxbow/cuda/kernel/pixel_walk.cuh>
 #include <oxbow/cuda/kernel/sinks.cuh>
 
 namespace oxbow::on_cuda {
@@ -41,8 +42,9 @@ template <class X, class Anchor, class Sink> struct octet_map {
   }
   /// Enough blocks to fill a large device, then longer ones, which make factors less often. No bit depends on it.
   static int rounds_for(int height, int width, int channels) {
-    int const wanted = rounds(height, width, channels) / 512;
-    return wanted < 1 ? 1 : wanted > 16 ? 16 : wanted;
+    constexpr int enough_blocks = 512, most = 16;
+    int const wanted = rounds(height, width, channels) / enough_blocks;
+    return wanted < 1 ? 1 : wanted > most ? most : wanted;
   }
   static int blocks(args const& a) { return (rounds(a.height, a.width, a.channels) + a.rounds - 1) / a.rounds; }
 

@@ -2,15 +2,16 @@
 #pragma once
 #include <oxbow/core/extent.hpp>
 #include <oxbow/cuda/kernel/joined_octets.cuh>
+#include <oxbow/cuda/kernel/pixel_walk.cuh>
 
 namespace oxbow::on_cuda {
 
 /// out(sum, channel) = Terms over all pixels, in double: for the kernels that finish channel_sums, a single part.
 ///
 /// A block does one part of the pixels of a chunk of octets; a thread one octet, eight channels of it, every so many
-/// pixels. Neighbouring threads take neighbouring octets, pixel by pixel: a warp reads whole sectors. Then the
-/// threads of an octet are added, half to the others until one is left. The last block of a chunk to arrive adds
-/// the parts. All of this in an order that the shape alone decides: the same bits whoever comes last.
+/// pixels. Neighbouring threads take neighbouring octets, pixel by pixel: a warp reads whole sectors where octets come
+/// in pairs. Then the threads of an octet are added, half to the others until one is left. The last block of a chunk to
+/// arrive adds the parts. All of this in an order that the shape alone decides: the same bits whoever comes last.
 ///
 /// Terms   has `sums`, `inputs`, and at(k), which returns a struct with
 ///         void load(octet (&v)[inputs], spot) const
@@ -36,10 +37,13 @@ template <class Terms> struct octet_sums {
     int const octets = (channels + 7) / 8, chunk = chunk_of(octets);
     return (octets + chunk - 1) / chunk;
   }
-  /// Parts of the pixels, as a function of the shape alone: at least two pixels for each thread, and at most as many
-  /// blocks as there are multiprocessors, each of which holds one.
+  /// Not quite the 108 multiprocessors of an A100, each of which holds a block: a function of the chip that runs would
+  /// make sums one, too.
+  static constexpr int most_blocks = 104;
+  /// Parts of the pixels, as a function of the shape alone: two pixels or more for each thread, and blocks that all run
+  /// at once.
   static constexpr int parts_of(extent size, int channels) {
-    int const at_once = threads / chunk_of((channels + 7) / 8), most = 104 / chunks(channels);
+    int const at_once = threads / chunk_of((channels + 7) / 8), most = most_blocks / chunks(channels);
     std::int64_t const wanted = size.volume() / (2 * at_once);
     return wanted < 1 || most < 1 ? 1 : wanted > most ? most : static_cast<int>(wanted);
   }

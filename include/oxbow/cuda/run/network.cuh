@@ -146,12 +146,12 @@ template <class Model, class Backend> class device_network {
     if (weights.data != nullptr) std::copy_n(weights.data, weights.count(), to.weights);
     else std::fill_n(to.weights, labels.count(), 1.f);
     training_->run(key, labelled > 0 ? 1.f / static_cast<float>(labelled) : 0.f, accumulate);
-    gradient_copy_is_old_ = true;
+    gradient_copy_is_old_ = started_ = true;
     if (Model::forward.parameter_count != Model::forward.trained_count)
       mirror_is_old_ = packed_are_old_ = true;  // running statistics have moved
   }
   double finish_loss_and_gradients() {
-    if (!training_) throw std::logic_error("finish_loss_and_gradients: nothing has been started.");
+    if (!started_) throw std::logic_error("finish_loss_and_gradients: nothing has been started.");
     device_.use();
     return answer<double>(training_->loss(), "training program");
   }
@@ -311,7 +311,7 @@ template <class Model, class Backend> class device_network {
   std::vector<float> logits_;
   mutable std::vector<float> mirror_, gradient_copy_;
   mutable bool mirror_is_old_ = false, gradient_copy_is_old_ = false;
-  bool host_is_newer_ = true;
+  bool host_is_newer_ = true, started_ = false;
   bool packed_are_old_ = true;  ///< those of the prediction; training's are written by the optimizer
   std::unique_ptr<inference_executor> inference_;
   std::unique_ptr<training_executor> training_;

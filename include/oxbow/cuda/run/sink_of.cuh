@@ -45,7 +45,7 @@ template <class Step, int R> auto finishing(run_context const& c) {
   } else if constexpr (kind == op_kind::norm_running) {
     constexpr instruction const& o = Step::op(R);
     auto const at = [&](int n) { return c.parameters + Step::t::parameters.items[o.parameter + n].offset; };
-    return normalise{at(0), at(1), at(2), at(3), o.out_channels};
+    return norm_running_step{at(0), at(1), at(2), at(3), o.out_channels};
   } else if constexpr (kind == op_kind::loss && Step::op(R).out_channels <= 8 && Step::op(R).loss->region_share == 0) {
     constexpr instruction const& o = Step::op(R);
     constexpr loss_function const* minimised = o.loss;
