@@ -10,11 +10,11 @@ namespace {
 
 constexpr auto bilinear = interpolation::bilinear;
 
-/// A norm of each kind, with and without an activation that fuses with it.
+/// A norm of each kind, and an activation that fuses with it.
 struct norms : seq<conv<32, 1>, batch_norm, relu, conv<32, 1>, instance_norm, leaky_relu<0.1f>, conv<32, 1>,
                    group_norm<8>, silu, conv<2, 1>> {};
 
-/// Up again by what has no weights.
+/// Up by what has no weights, to the nearest pixel and between pixels.
 struct sizes : seq<conv<32, 1>, avg_pool<2>, conv<32, 1>, upsample<2>, conv<32, 1>, max_pool<2>, conv<32, 1>,
                    upsample<2, bilinear>, conv<2, 1>> {};
 

@@ -15,6 +15,10 @@
 
 #include <oxbow/core/training_state.hpp>
 #include <oxbow/train/assembled_tiles.hpp>
+#include <oxbow/train/loss.hpp>
+#include <oxbow/train/options.hpp>
+#include <oxbow/train/samples.hpp>
+#include <oxbow/train/tile_choice.hpp>
 #include <oxbow/train/update.hpp>
 
 namespace oxbow {

@@ -79,9 +79,10 @@ auto pooled([[maybe_unused]] run_context const& c, [[maybe_unused]] Steps const&
   if constexpr (!(Step::op(P).window == extent{1, 2, 2}) || Step::reader(P) < Step::count || !Step::stores_octets(P)) {
     return no_sink{};
   } else {
-    constexpr pooling how = Step::op(P).kind == op_kind::avg_pool            ? pooling::mean
-                            : Step::op(P).out[1].operand != none ? pooling::max_with_place
-                                                                 : pooling::max;
+    constexpr bool places = Step::op(P).out[1].operand != none;
+    constexpr pooling how = Step::op(P).kind == op_kind::avg_pool ? pooling::mean
+                            : places                              ? pooling::max_with_place
+                                                                  : pooling::max;
     constexpr operand const& small = Step::tensor(Step::op(P).out[0].operand);
     return store_and_pool<T, how, Steps, To>{steps,
                                              to,
