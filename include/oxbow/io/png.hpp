@@ -184,7 +184,8 @@ template <class T>
 void write_png(std::filesystem::path const& path, image<T> const& picture, png_options const& options = {}) {
   static_assert(std::is_same_v<T, std::uint8_t> || std::is_same_v<T, std::uint16_t> || std::is_floating_point_v<T>,
                 "write_png: pixels are std::uint8_t, std::uint16_t, or floats in 0 … 1.");
-  if (picture.data.empty() || picture.size.depth != 1 || picture.channels < 1 || picture.channels > 4 ||
+  bool const storable = 1 <= picture.channels && 4 >= picture.channels;  // nvcc takes `channels <` for a template here
+  if (picture.data.empty() || picture.size.depth != 1 || !storable ||
       picture.data.size() != static_cast<std::size_t>(picture.size.volume() * picture.channels))
     throw file_error(path, "cannot be written: a PNG holds one image of depth 1 with 1 to 4 channels; this has " +
                                std::to_string(picture.size.depth) + " x " + std::to_string(picture.size.height) +

@@ -7,17 +7,22 @@
 
 namespace oxbow {
 
+namespace detail {
+template <class Tensor>
+concept named_floats = requires(Tensor tensor) {
+  { tensor.name } -> std::convertible_to<std::string>;
+  { tensor.shape } -> std::convertible_to<std::vector<std::int64_t>>;
+  { tensor.data } -> std::convertible_to<std::span<float const>>;
+};
+}  // namespace detail
+
 /// What weights need of a network: `tensors()`, a range of items with a name, a shape and a span
 /// of float `data`, and `schema()`, a number that changes with the names and shapes.
 template <class Net>
 concept has_weights = requires(Net& net) {
   { net.schema() } -> std::convertible_to<std::uint64_t>;
   requires std::ranges::input_range<decltype(net.tensors())>;
-  requires requires(std::ranges::range_value_t<decltype(net.tensors())> tensor) {
-    { tensor.name } -> std::convertible_to<std::string>;
-    { tensor.shape } -> std::convertible_to<std::vector<std::int64_t>>;
-    { tensor.data } -> std::convertible_to<std::span<float const>>;
-  };
+  requires detail::named_floats<std::ranges::range_value_t<decltype(net.tensors())>>;
 };
 
 /// Sixteen hexadecimal digits: JSON readers elsewhere round 64-bit numbers.

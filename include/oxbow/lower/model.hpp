@@ -49,7 +49,7 @@ template <name N, real W> requires (float{W} > 0) constexpr void read(supervise<
 template <class Option> concept option = requires(Option given, option_values& o) { read(given, o); };
 
 /// What the options say; what is no option says nothing.
-template <class... Options> constexpr option_values read_options() {
+template <class... Options> constexpr option_values values_of_options() {
   option_values o;
   [[maybe_unused]] auto const one = [&]<class Option>(type<Option>) {
     if constexpr (option<Option>) read(Option{}, o);
@@ -89,7 +89,7 @@ template <class Tile> concept tile_type = std::is_same_v<Tile, typename tile_or_
 
 /// The graphs and programs of a network, before anybody asks whether they may be.
 template <class Net, class Tile, class... Options> struct lowered {
-  static constexpr detail::option_values options = detail::read_options<Options...>();
+  static constexpr detail::option_values options = detail::values_of_options<Options...>();
   static constexpr auto const& traced = detail::explanation<Net, Tile, options.channels>::traced;
   static constexpr auto const& forward = traced.net;
   static constexpr flat_graph predicting = for_inference(forward);
@@ -172,7 +172,7 @@ template <class Net, class Tile, class... Options> constexpr auto sentence_of() 
   if constexpr (!tile_type<Tile>) return type<tile_has_two_or_three_sizes<Tile>>{};
   else if constexpr (!(option<Options> && ...)) return options_sentence<Options...>();
   else {
-    using graph_sentence = explain<Net, Tile, read_options<Options...>().channels>;
+    using graph_sentence = explain<Net, Tile, values_of_options<Options...>().channels>;
     if constexpr (!std::is_same_v<graph_sentence, sound>) return type<graph_sentence>{};
     else {
       using lowered_ = lowered<Net, Tile, Options...>;
