@@ -111,7 +111,7 @@ void run(settings const& s) {
   std::printf("%zu images to learn from, %zu to be tested on.\n", sets.known.size(), sets.unseen.size());
   samples const data{std::move(sets.known.images), std::move(sets.known.labels), {}, per_image};
 
-  support::pupil<learner, seer> pupil{s};
+  support::pupil<learner, seer, host> pupil{s};
   support::watched curve;
   // As much of the first image as one tile sees at once.
   auto const watched_image = support::close_up(sets.unseen.images[0], facts_of<seer>().usable(2));

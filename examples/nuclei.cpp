@@ -91,7 +91,7 @@ void run(settings const& s) {
   std::printf("%zu images to learn from, %zu held out.\n", sets.known.size(), sets.unseen.size());
   samples const data{std::move(sets.known.images), std::move(labels), std::move(weights)};
 
-  support::pupil<learner, seer> pupil{s};
+  support::pupil<learner, seer, host> pupil{s};
   auto const find = [&](image<float> const& inside) {
     return find_objects(inside, {.apart = s.apart, .smallest = s.smallest}).objects;
   };

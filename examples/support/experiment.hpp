@@ -1,4 +1,5 @@
 // What experiments have in common: what they ask, a network that learns and sees, and a run that ends with its best.
+// Which back end it is for is the program's to include.
 #pragma once
 #include <algorithm>
 #include <cstdint>
@@ -9,7 +10,11 @@
 
 #include <CLI/CLI.hpp>
 #include <oxbow/io.hpp>
-#include <oxbow/oxbow.hpp>
+#include <oxbow/lower/model.hpp>
+#include <oxbow/predict/average.hpp>
+#include <oxbow/predict/predict.hpp>
+#include <oxbow/train/loop.hpp>
+#include <oxbow/train/progress.hpp>
 
 #include "report.hpp"
 
@@ -62,14 +67,14 @@ struct experiment_settings : run_settings {
 
 /// One network with two tiles: it learns with small ones, for much variety in little time, and sees with large ones,
 /// of which the margin is a small part.
-template <class Learner, class Seer> class pupil {
+template <class Learner, class Seer, class Backend> class pupil {
   static_assert(Learner::schema == Seer::schema, "pupil: both must be the same network.");
 
  public:
-  oxbow::network<Learner, oxbow::host> net;
+  oxbow::network<Learner, Backend> net;
 
   explicit pupil(run_settings const& s)
-      : net{oxbow::host{s.threads}, oxbow::seed{s.seed}}, eye_{oxbow::host{s.threads}} {}
+      : net{with_threads(s.threads), oxbow::seed{s.seed}}, eye_{with_threads(s.threads)} {}
 
   /// The network that sees, as much as has been learned by now.
   auto& eye() {
@@ -78,7 +83,13 @@ template <class Learner, class Seer> class pupil {
   }
 
  private:
-  oxbow::network<Seer, oxbow::host> eye_;
+  static Backend with_threads(int threads) {
+    Backend where;
+    where.threads = threads;
+    return where;
+  }
+
+  oxbow::network<Seer, Backend> eye_;
 };
 
 /// One channel of several.

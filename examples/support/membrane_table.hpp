@@ -10,8 +10,9 @@
 namespace support {
 
 struct membrane_column {
-  char const *title, *name;  ///< on a page, and in a file
-  double oxbow::membrane_scores::*score;
+  using member = double oxbow::membrane_scores::*;  // named: else nvcc writes parentheses of which g++ warns
+  char const *title, *name;                         ///< on a page, and in a file
+  member score;
   int digits;
 };
 
