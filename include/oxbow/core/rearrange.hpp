@@ -10,12 +10,13 @@ namespace oxbow {
 namespace detail {
 
 /// f(element in the layout, element channels-last, how many lie side by side). For fewer than 16 channels both are the
-/// same.
+/// same, and everything is one run.
 template <class F> void for_each_run(extent size, int channels, F&& f) {
   int const lanes = layout::lanes(channels);
   std::int64_t const pixels = size.volume();
+  if (lanes == channels && layout::blocks(channels) == 1) return f(std::int64_t{0}, std::int64_t{0}, pixels * channels);
   for (int b = 0; b < layout::blocks(channels); ++b) {
-    int const count = std::min(layout::block, channels - b * layout::block);
+    std::int64_t const count = std::min(layout::block, channels - b * layout::block);
     for (std::int64_t p = 0; p < pixels; ++p) f((b * pixels + p) * lanes, p * channels + b * layout::block, count);
   }
 }
@@ -23,12 +24,12 @@ template <class F> void for_each_run(extent size, int channels, F&& f) {
 }  // namespace detail
 
 inline void to_layout(image_view<float const> from, float* to) {
-  detail::for_each_run(from.size, from.channels, [&](std::int64_t there, std::int64_t here, int n) {
+  detail::for_each_run(from.size, from.channels, [&](std::int64_t there, std::int64_t here, std::int64_t n) {
     std::copy_n(from.data + here, n, to + there);
   });
 }
 inline void from_layout(float const* from, image_view<float> to) {
-  detail::for_each_run(to.size, to.channels, [&](std::int64_t there, std::int64_t here, int n) {
+  detail::for_each_run(to.size, to.channels, [&](std::int64_t there, std::int64_t here, std::int64_t n) {
     std::copy_n(from + there, n, to.data + here);
   });
 }

@@ -116,10 +116,11 @@ template <class Model, class Backend> class device_network {
     packed_are_old_ = false;
     to_layout(tile, inference_->next_input().image);
     inference_->run({}, 0, false);
-    if (logits_.empty()) logits_.resize(static_cast<std::size_t>(logits.count()));
-    copy(logits_.data(), inference_->result(), bytes_of(logits_), stream_.get(), "the logits");
+    std::int64_t const bytes = logits.count() * static_cast<std::int64_t>(sizeof(float));
+    if (!logits_.data()) logits_ = pinned_memory{bytes, "the logits"};
+    copy(logits_.data(), inference_->result(), bytes, stream_.get(), "the logits");
     wait(stream_.get(), "inference program");
-    from_layout(logits_.data(), logits);
+    from_layout(reinterpret_cast<float const*>(logits_.data()), logits);
   }
 
   /// The loss of one tile, mean over labelled pixels of weight × cross-entropy, and its gradients. labels and
@@ -303,12 +304,11 @@ template <class Model, class Backend> class device_network {
   bool each_step_;
   stream stream_;
   device_memory fixed_, gradient_memory_, buffers_, statistics_;
-  pinned_memory answers_;
+  pinned_memory answers_, logits_;
   float *values_ = nullptr, *gradients_ = nullptr;
   scale_state* state_ = nullptr;
   double* length_ = nullptr;
   std::size_t buffer_count_ = 0;
-  std::vector<float> logits_;
   mutable std::vector<float> mirror_, gradient_copy_;
   mutable bool mirror_is_old_ = false, gradient_copy_is_old_ = false;
   bool host_is_newer_ = true, started_ = false;
