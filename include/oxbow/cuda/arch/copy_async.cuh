@@ -21,6 +21,22 @@ __device__ inline void copy_async(std::uint32_t to, void const* from, bool insid
   asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(to), "l"(from), "r"(inside ? 16 : 0) : "memory");
 }
 
+/// The same two where `wanted`, without a branch: what surrounds the copy is scheduled around it.
+/// source  PTX ISA, "Predicated Execution"
+__device__ inline void copy_async_if(bool wanted, std::uint32_t to, void const* from) {
+  asm volatile(
+      "{\n\t.reg .pred wanted;\n\tsetp.ne.u32 wanted, %2, 0;\n\t"
+      "@wanted cp.async.cg.shared.global [%0], [%1], 16;\n\t}" ::"r"(to), "l"(from), "r"(int{wanted})
+      : "memory");
+}
+__device__ inline void copy_async_if(bool wanted, std::uint32_t to, void const* from, bool inside) {
+  asm volatile(
+      "{\n\t.reg .pred wanted;\n\tsetp.ne.u32 wanted, %2, 0;\n\t"
+      "@wanted cp.async.cg.shared.global [%0], [%1], 16, %3;\n\t}" ::"r"(to), "l"(from), "r"(int{wanted}),
+      "r"(inside ? 16 : 0)
+      : "memory");
+}
+
 /// Closes a group of this thread's copies.
 /// source  PTX ISA, "cp.async.commit_group"
 __device__ inline void commit_copies() { asm volatile("cp.async.commit_group;" ::: "memory"); }

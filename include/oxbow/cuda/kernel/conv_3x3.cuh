@@ -15,9 +15,8 @@ template <class Sink> concept takes_tiles = requires { typename Sink::scratch; }
 ///
 /// One block owns tile_height × tile_width pixels and tile_outputs channels. For every chunk of 32 input channels the
 /// pixels with their border lie in shared memory once and serve all nine taps; weights stream past them, a column of
-/// three taps per stage. A warp owns rows × octets of eight pixels × channels: with the rows u, v of 16 channels as
-/// fragments of two rows each, tap 0 of a column multiplies u u', tap 1 u' v, tap 2 v v', so that rows + 2 rows are
-/// loaded for three taps and not 3 · rows.
+/// three taps per stage. A warp owns rows × octets of eight pixels × channels: rows are loaded as fragments of two, and
+/// those of tap 0 serve tap 2 two rows further up.
 ///
 /// shapes  x: in_height × in_width × (first + second) → y: height × width × outputs
 /// cost    18 · height · width · inputs · outputs operations; reads x once per tile of outputs, with its border
@@ -62,12 +61,12 @@ template <conv_shape Shape, conv_tile Tile, class T, class Sink> struct conv_3x3
     else return {tile / tiles_x % tiles_y, tile % tiles_x, tile / (tiles_x * tiles_y)};
   }
 
-  __device__ static void load_column(std::uint32_t column, args const& a, place at, int q, int dx) {
+  __device__ static void load_column(std::uint32_t column, args const& a, place at, int q, int dx, bool wanted) {
     uint4 const* const from =
         a.weights + static_cast<long long>((at.k * chunks + q) * 3 + dx) * (column_bytes / 16) + threadIdx.x;
 #pragma unroll
     for (int i = 0; i < column_bytes / 16 / threads; ++i)
-      ptx::copy_async(column + (i * threads + threadIdx.x) * 16, from + i * threads);
+      ptx::copy_async_if(wanted, column + (i * threads + threadIdx.x) * 16, from + i * threads);
   }
 
   /// Which part of a tile a warp owns, and the addresses of its lanes.
@@ -87,39 +86,47 @@ template <conv_shape Shape, conv_tile Tile, class T, class Sink> struct conv_3x3
   }
   using accumulators = float[m_tiles][n_tiles][4];  // (octets · pairs of rows, 8 channels, 2 rows × 2 channels)
 
-  /// Three taps, (0 … 2, dx), of one chunk.
-  __device__ static void multiply_column(accumulators& acc, std::uint32_t x, std::uint32_t w) {
+  /// 16 pixels × 16 channels times 16 channels × the outputs 16 n … 16 n + 15.
+  __device__ static void multiply_outputs(float (&acc)[n_tiles][4], int n, std::uint32_t const (&a)[4],
+                                          std::uint32_t const (&b)[4]) {
+    ptx::multiply(acc[2 * n], T{}, a[0], a[1], a[2], a[3], b[0], b[1]);
+    ptx::multiply(acc[2 * n + 1], T{}, a[0], a[1], a[2], a[3], b[2], b[3]);
+  }
+
+  /// Three taps, (0 … 2, dx), of one chunk. copy(), what the thread has to fetch for later, is called where there are
+  /// products to hide it behind.
+  template <class Copy>
+  __device__ static void multiply_column(accumulators& acc, std::uint32_t x, std::uint32_t w, Copy const& copy) {
+    auto const at = [&](int step, int octet, int row) {
+      return x + static_cast<unsigned>((row * pixels::width + octet * 8) * pixels::pitch + step * 2 * pixels::plane);
+    };
 #pragma unroll
     for (int step = 0; step < steps; ++step) {
       std::uint32_t rows[Tile.warp_octets][pairs + 1][4];  // two rows of 8 pixels × 16 channels: low, low, high, high
 #pragma unroll
       for (int o = 0; o < Tile.warp_octets; ++o)
 #pragma unroll
-        for (int p = 0; p <= pairs; ++p)
-          ptx::load_matrices(rows[o][p], x + static_cast<unsigned>((2 * p * pixels::width + o * 8) * pixels::pitch +
-                                                                   step * 2 * pixels::plane));
+        for (int p = 0; p <= pairs; ++p) ptx::load_matrices(rows[o][p], at(step, o, 2 * p));
+      // Taps 0 and 2 multiply the pairs as they lie. Tap 1 begins in the middle of one: it is loaded once more, because a
+      // product takes four registers in a row, and moving them costs the tensor cores more than shared memory loses.
 #pragma unroll
-      for (int dy = 0; dy < 3; ++dy)
+      for (int dy : {0, 2, 1}) {
+        std::uint32_t b[n_tiles / 2][4];
 #pragma unroll
-        for (int n = 0; n < n_tiles / 2; ++n) {
-          std::uint32_t b[4];
-          ptx::load_shared(b, w + static_cast<unsigned>(((dy * steps + step) * (tile_outputs / 16) + n) * 512));
+        for (int n = 0; n < n_tiles / 2; ++n)
+          ptx::load_shared(b[n], w + static_cast<unsigned>(((dy * steps + step) * (tile_outputs / 16) + n) * 512));
+        if (step == 0 && dy == 0) copy();
 #pragma unroll
-          for (int o = 0; o < Tile.warp_octets; ++o)
+        for (int o = 0; o < Tile.warp_octets; ++o)
 #pragma unroll
-            for (int p = 0; p < pairs; ++p) {
-              auto& c = acc[o * pairs + p];
-              auto const& u = rows[o][p];
-              auto const& v = rows[o][p + 1];
+          for (int p = 0; p < pairs; ++p) {
+            std::uint32_t middle[4];
+            if (dy == 1) ptx::load_matrices(middle, at(step, o, 2 * p + 1));
+            auto const& pair = dy == 1 ? middle : rows[o][p + dy / 2];
 #pragma unroll
-              for (int e = 0; e < 2; ++e) {
-                auto& d = c[2 * n + e];
-                if (dy == 0) ptx::multiply(d, T{}, u[0], u[1], u[2], u[3], b[2 * e], b[2 * e + 1]);
-                if (dy == 1) ptx::multiply(d, T{}, u[1], v[0], u[3], v[2], b[2 * e], b[2 * e + 1]);
-                if (dy == 2) ptx::multiply(d, T{}, v[0], v[1], v[2], v[3], b[2 * e], b[2 * e + 1]);
-              }
-            }
-        }
+            for (int n = 0; n < n_tiles / 2; ++n) multiply_outputs(acc[o * pairs + p], n, pair, b[n]);
+          }
+      }
     }
   }
 
@@ -132,7 +139,7 @@ template <conv_shape Shape, conv_tile Tile, class T, class Sink> struct conv_3x3
     pixels::load(halo_at(q0), a.first, a.second, y0, x0, q0, 0, pixels::rounds);
 #pragma unroll
     for (int i = 0; i < Tile.stages - 1; ++i) {
-      load_column(column_at(i), a, at, q0 + i / 3, i % 3);
+      load_column(column_at(i), a, at, q0 + i / 3, i % 3, true);
       ptx::commit_copies();
     }
     int read = 0, write = Tile.stages - 1;
@@ -142,12 +149,13 @@ template <conv_shape Shape, conv_tile Tile, class T, class Sink> struct conv_3x3
         ptx::wait_for_copies<Tile.stages - 2>();
         __syncthreads();  // what was waited for is seen by all, and the oldest stage is read by none
         int const ahead = dx + Tile.stages - 1, q_ahead = q + ahead / 3;
-        if (q_ahead < q1) load_column(column_at(write), a, at, q_ahead, ahead % 3);
-        if (q + 1 < q1 && dx < pixels::slices)
-          pixels::load_slice(halo_at(q + 1), a.first, a.second, y0, x0, q + 1, dx);
-        ptx::commit_copies();
         multiply_column(acc, halo_at(q) + static_cast<unsigned>(dx * pixels::pitch) + mine.pixel,
-                        column_at(read) + mine.weight);
+                        column_at(read) + mine.weight, [&] {
+                          load_column(column_at(write), a, at, min(q_ahead, chunks - 1), ahead % 3, q_ahead < q1);
+                          pixels::load_slice(halo_at(q + 1), a.first, a.second, y0, x0, min(q + 1, chunks - 1), dx,
+                                             q + 1 < q1);
+                          ptx::commit_copies();
+                        });
         read = read + 1 == Tile.stages ? 0 : read + 1;
         write = write + 1 == Tile.stages ? 0 : write + 1;
       }
@@ -166,27 +174,31 @@ template <conv_shape Shape, conv_tile Tile, class T, class Sink> struct conv_3x3
       int const k = k0 + group * 32;
       bool const real = Shape.outputs % tile_outputs == 0 || k < Shape.outputs;
       auto const channels = a.sink.at(real ? k : 0);
+      auto const spot_of = [&](int o, int p, int row) {
+        int const y = y0 + 2 * p + row, x = x0 + o * 8;
+        return spot{y, x, real && y < Shape.height && x < Shape.width};
+      };
+      auto const values = [&](octet& v, int o, int p, int row) {
 #pragma unroll
-      for (int o = 0; o < Tile.warp_octets; ++o)
-#pragma unroll
-        for (int p = 0; p < pairs; ++p) {
-          int const y = y0 + 2 * p, x = x0 + o * 8;
-          bool const inside = real && y < Shape.height && x < Shape.width, below = inside && y + 1 < Shape.height;
-          octet v[2];
-#pragma unroll
-          for (int i = 0; i < 4; ++i)
-#pragma unroll
-            for (int row = 0; row < 2; ++row) {
-              auto const& c = acc[o * pairs + p][group * 4 + i];
-              v[row][2 * i] = c[2 * row], v[row][2 * i + 1] = c[2 * row + 1];
-            }
-          if constexpr (Sink::pools) {
-            channels(v, {y, x, inside}, below);
-          } else {
-            channels(v[0], {y, x, inside});
-            channels(v[1], {y + 1, x, below});
-          }
+        for (int i = 0; i < 4; ++i) {
+          auto const& c = acc[o * pairs + p][group * 4 + i];
+          v[2 * i] = c[2 * row], v[2 * i + 1] = c[2 * row + 1];
         }
+      };
+#pragma unroll
+      for (int o = 0; o < Tile.warp_octets; ++o) {
+        if constexpr (Sink::pools) {
+#pragma unroll
+          for (int p = 0; p < pairs; ++p) {
+            octet v[2];
+            values(v[0], o, p, 0), values(v[1], o, p, 1);
+            channels(v, spot_of(o, p, 0), spot_of(o, p, 1).inside);
+          }
+        } else {
+          finish_pixels<2 * pairs>(channels, [&](int i) { return spot_of(o, i / 2, i % 2); },
+                                   [&](octet& v, int i) { values(v, o, i / 2, i % 2); });
+        }
+      }
     }
   }
 

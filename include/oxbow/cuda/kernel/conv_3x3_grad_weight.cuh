@@ -16,7 +16,7 @@ namespace oxbow::on_cuda {
 /// A block owns 32 input channels, 64 outputs and all nine taps, and sums over its share of the patches of rows × 8
 /// pixels; a warp owns one dx, all dy and 32 of the outputs: 96 sums per thread. The reduction runs over pixels, so
 /// both operands come from pixel-major shared memory by transposing ldmatrix. 16 pixels of a step are two rows of 8;
-/// with pairs of input rows u, v tap 0 multiplies u, tap 1 the lower half of u with the upper one of v, tap 2 v.
+/// of the pairs of input rows u, v tap 0 multiplies u, tap 2 v, and tap 1 the pair in the middle, loaded by itself.
 /// Where few blocks share a tile the last of them adds their sums and writes the gradient; else they are left for
 /// finish_gradients: the last block would be busy with them when all others have gone home.
 /// The bias costs a product with ones per 16 pixels × 16 outputs, which the blocks that read the same dy share.
@@ -89,40 +89,53 @@ template <grad_tile Tile, class T> struct conv_3x3_grad_weight {
   struct job {
     source<T const> x;
     int channel, channels, k0;  // of the share
-    int patches_x;
   };
-  __device__ static void load(std::uint32_t stage, args const& a, job const& j, int patch) {
-    int const row = patch / j.patches_x, y0 = row * Tile.rows, x0 = (patch - row * j.patches_x) * 8;
-    int const thread = ptx::thread_index();
+  /// A patch, and the way from one to the next: counted, because a division takes as long as twenty products.
+  struct patch_walk {
+    int y, x, patches_x;
+    __device__ patch_walk(int patch, int patches_x) : y{patch / patches_x}, x{patch % patches_x}, patches_x{patches_x} {}
+    __device__ void advance() {
+      if (++x == patches_x) x = 0, ++y;
+    }
+  };
+
+  __device__ static void load(std::uint32_t stage, args const& a, job const& j, patch_walk const& at) {
+    if (a.shape.edge == beyond::mirror) load_patch<true>(stage, a, j, at);
+    else load_patch<false>(stage, a, j, at);
+  }
+  // Unsigned numbers and conditions that are all evaluated: no branches, and no corrections of quotients.
+  template <bool Mirror>
+  __device__ static void load_patch(std::uint32_t stage, args const& a, job const& j, patch_walk const& at) {
+    int const y0 = at.y * Tile.rows, x0 = at.x * 8;
+    auto const thread = static_cast<unsigned>(ptx::thread_index());
 #pragma unroll
-    for (int round = 0; round < x_rounds; ++round) {
-      int const i = round * threads + thread, p = i / (8 * x_planes) * 8 + i % 8, piece = i / 8 % x_planes;
-      int y = y0 + p / 10 - a.shape.pad + j.x.shift_y, x = x0 + p % 10 - a.shape.pad + j.x.shift_x;
-      if (a.shape.edge == beyond::mirror) {
+    for (unsigned round = 0; round < x_rounds; ++round) {
+      unsigned const i = round * threads + thread, p = i / (8 * x_planes) * 8 + i % 8, piece = i / 8 % x_planes;
+      int y = y0 + static_cast<int>(p / 10) - a.shape.pad + j.x.shift_y;
+      int x = x0 + static_cast<int>(p % 10) - a.shape.pad + j.x.shift_x;
+      if constexpr (Mirror) {
         y = y < 0 ? -y : y >= j.x.height ? 2 * j.x.height - 2 - y : y;
         x = x < 0 ? -x : x >= j.x.width ? 2 * j.x.width - 2 - x : x;
       }
-      bool const inside = static_cast<unsigned>(y) < static_cast<unsigned>(j.x.height) &&
-                          static_cast<unsigned>(x) < static_cast<unsigned>(j.x.width) && piece * each < j.channels;
-      unsigned const at = inside ? static_cast<unsigned>(y) * static_cast<unsigned>(j.x.data.row) +
-                                       static_cast<unsigned>(x) * static_cast<unsigned>(j.x.data.pixel) +
-                                       static_cast<unsigned>(j.channel + piece * each)
-                                 : 0u;
-      if (p < x_pixels)
-        ptx::copy_async(stage + static_cast<unsigned>(piece * x_plane + p * 16), j.x.data.data + at, inside);
+      bool const inside = (static_cast<unsigned>(y) < static_cast<unsigned>(j.x.height)) &
+                          (static_cast<unsigned>(x) < static_cast<unsigned>(j.x.width)) &
+                          (static_cast<int>(piece) * each < j.channels);
+      unsigned const from = static_cast<unsigned>(y) * static_cast<unsigned>(j.x.data.row) +
+                            static_cast<unsigned>(x) * static_cast<unsigned>(j.x.data.pixel) +
+                            static_cast<unsigned>(j.channel) + piece * each;
+      ptx::copy_async_if(p < x_pixels, stage + piece * x_plane + p * 16, j.x.data.data + (inside ? from : 0u), inside);
     }
 #pragma unroll
-    for (int round = 0; round < g_rounds; ++round) {
-      int const i = round * threads + thread, p = i / (8 * g_planes) * 8 + i % 8, piece = i / 8 % g_planes;
-      int const y = y0 + p / 8, x = x0 + p % 8;
-      bool const inside = y < a.shape.height && x < a.shape.width && j.k0 + piece * each < a.shape.outputs;
-      unsigned const at = inside ? static_cast<unsigned>(y) * static_cast<unsigned>(a.gradient.row) +
-                                       static_cast<unsigned>(x) * static_cast<unsigned>(a.gradient.pixel) +
-                                       static_cast<unsigned>(j.k0 + piece * each)
-                                 : 0u;
-      if (g_pixels * g_planes % threads == 0 || p < g_pixels)
-        ptx::copy_async(stage + static_cast<unsigned>(x_bytes + piece * g_plane + p * 16), a.gradient.data + at,
-                        inside);
+    for (unsigned round = 0; round < g_rounds; ++round) {
+      unsigned const i = round * threads + thread, p = i / (8 * g_planes) * 8 + i % 8, piece = i / 8 % g_planes;
+      int const y = y0 + static_cast<int>(p / 8), x = x0 + static_cast<int>(p % 8);
+      int const k = j.k0 + static_cast<int>(piece) * each;
+      bool const inside = (y < a.shape.height) & (x < a.shape.width) & (k < a.shape.outputs);
+      unsigned const from = static_cast<unsigned>(y) * static_cast<unsigned>(a.gradient.row) +
+                            static_cast<unsigned>(x) * static_cast<unsigned>(a.gradient.pixel) +
+                            static_cast<unsigned>(k);
+      ptx::copy_async_if(p < g_pixels, stage + x_bytes + piece * g_plane + p * 16,
+                         a.gradient.data + (inside ? from : 0u), inside);
     }
   }
 
@@ -145,19 +158,19 @@ template <grad_tile Tile, class T> struct conv_3x3_grad_weight {
 #pragma unroll
       for (int n = 0; n < 2; ++n)
         ptx::load_matrices_transposed(b[n], g + static_cast<unsigned>(2 * j * 8 * 16 + n * 2 * g_plane));
+      // tap 1 begins in the middle of a pair: loaded once more, because a product takes four registers in a row
+      std::uint32_t middle[2][4];
+#pragma unroll
+      for (int m = 0; m < 2; ++m)
+        ptx::load_matrices_transposed(middle[m], x + static_cast<unsigned>((2 * j + 1) * 10 * 16 + m * 2 * x_plane));
 #pragma unroll
       for (int dy = 0; dy < 3; ++dy)
 #pragma unroll
         for (int m = 0; m < 2; ++m) {
-          auto const& u = pair[j & 1][m];
-          auto const& v = pair[(j + 1) & 1][m];
+          auto const& u = dy == 0 ? pair[j & 1][m] : dy == 1 ? middle[m] : pair[(j + 1) & 1][m];
 #pragma unroll
-          for (int n = 0; n < 4; ++n) {
-            std::uint32_t const b0 = b[n / 2][n % 2 * 2], b1 = b[n / 2][n % 2 * 2 + 1];
-            if (dy == 0) ptx::multiply(acc[dy * 2 + m][n], T{}, u[0], u[1], u[2], u[3], b0, b1);
-            if (dy == 1) ptx::multiply(acc[dy * 2 + m][n], T{}, u[2], u[3], v[0], v[1], b0, b1);
-            if (dy == 2) ptx::multiply(acc[dy * 2 + m][n], T{}, v[0], v[1], v[2], v[3], b0, b1);
-          }
+          for (int n = 0; n < 4; ++n)
+            ptx::multiply(acc[dy * 2 + m][n], T{}, u[0], u[1], u[2], u[3], b[n / 2][n % 2 * 2], b[n / 2][n % 2 * 2 + 1]);
         }
       if constexpr (Bias) {
         // what is a column of the right operand is a row of the left one: the same registers, in another order
@@ -218,8 +231,9 @@ template <grad_tile Tile, class T> struct conv_3x3_grad_weight {
     j.x.width = mine.in_first ? a.first.width : a.second.width;
     j.x.shift_y = mine.in_first ? a.first.shift_y : a.second.shift_y;
     j.x.shift_x = mine.in_first ? a.first.shift_x : a.second.shift_x;
-    j.channel = mine.channel, j.channels = mine.channels, j.k0 = mine.k0, j.patches_x = (s.width + 7) / 8;
-    int const patches = (s.height + Tile.rows - 1) / Tile.rows * j.patches_x;
+    j.channel = mine.channel, j.channels = mine.channels, j.k0 = mine.k0;
+    int const patches_x = (s.width + 7) / 8;
+    int const patches = (s.height + Tile.rows - 1) / Tile.rows * patches_x;
     int const from = static_cast<int>(static_cast<long long>(mine.split) * patches / a.splits);
     int const to = static_cast<int>(static_cast<long long>(mine.split + 1) * patches / a.splits);
 
@@ -230,19 +244,25 @@ template <grad_tile Tile, class T> struct conv_3x3_grad_weight {
                                                      lane / 16 * g_plane + half * 4 * g_plane);
     accumulators acc = {};
     bias_accumulators bias = {};
+    patch_walk ahead{from, patches_x};
 #pragma unroll 1
     for (int i = 0; i < Tile.stages - 1; ++i) {
-      if (from + i < to) load(smem + i * stage_bytes, a, j, from + i);
+      if (from + i < to) load(smem + i * stage_bytes, a, j, ahead);
+      ahead.advance();
       ptx::commit_copies();
     }
+    // the blocks that read the same gradient sum it up for the bias in turn
+    int until_bias = (mine.chunk + mine.chunks - from % mine.chunks) % mine.chunks;
     int read = 0, write = Tile.stages - 1;
 #pragma unroll 1
     for (int patch = from; patch < to; ++patch) {
       ptx::wait_for_copies<Tile.stages - 2>();
       __syncthreads();
-      if (patch + Tile.stages - 1 < to) load(smem + write * stage_bytes, a, j, patch + Tile.stages - 1);
+      if (patch + Tile.stages - 1 < to) load(smem + write * stage_bytes, a, j, ahead);
+      ahead.advance();
       ptx::commit_copies();
-      bool const with_bias = a.sums.bias && patch % mine.chunks == mine.chunk;
+      bool const with_bias = a.sums.bias && until_bias == 0;
+      until_bias = (until_bias == 0 ? mine.chunks : until_bias) - 1;
       if constexpr (element == 4) {
         unsigned char const* const stage = memory.stage[read];
         unsigned char const* const x = stage + lane / 16 * x_plane + (lane % 4 + dx) * 16 + lane / 4 % 4 * 4;

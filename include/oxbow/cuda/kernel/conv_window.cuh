@@ -40,22 +40,48 @@ template <window_tile Tile, class T, class Sink> struct conv_window {
   /// The output pixels whose inputs this thread copies: y in the upper half, x in the lower; −1 beyond the last.
   using slots = int[a_rounds];
 
-  __device__ static int coordinate(int v, int spread, int shift, int size, bool mirror, bool& inside) {
-    if (spread > 1) {
-      inside = inside && v >= 0 && v % spread == 0;
-      v /= spread;
+  /// The stages in their order: chunks of channels, of each the taps column by column.
+  struct stage_walk {
+    int q = 0, ty = 0, tx = 0;
+    __device__ void advance(window_shape const& s) {
+      if (++ty < s.taps_y) return;
+      ty = 0;
+      if (++tx < s.taps_x) return;
+      tx = 0, ++q;
     }
-    v += shift;
-    if (mirror) v = v < 0 ? -v : v >= size ? 2 * size - 2 - v : v;
-    inside = inside && static_cast<unsigned>(v) < static_cast<unsigned>(size);
+  };
+
+  /// Plain: neither spread nor mirrored, so that a coordinate is a sum and no branch is needed.
+  template <bool Plain>
+  __device__ static int coordinate(int v, int spread, int shift, int size, bool mirror, bool& inside) {
+    if constexpr (!Plain) {
+      if (spread > 1) {
+        inside = inside && v >= 0 && v % spread == 0;
+        v /= spread;
+      }
+      v += shift;
+      if (mirror) v = v < 0 ? -v : v >= size ? 2 * size - 2 - v : v;
+    } else {
+      v += shift;
+    }
+    inside &= static_cast<unsigned>(v) < static_cast<unsigned>(size);
     return v;
   }
-  __device__ static void load(std::uint32_t stage, args const& a, slots const& mine, int tile_n, int i, int total) {
+  __device__ static void load(std::uint32_t stage, args const& a, slots const& mine, int tile_n, int i, int total,
+                              stage_walk const& at) {
     window_shape const& s = a.shape;
-    int const taps = s.taps_y * s.taps_x, q = i / taps, tap = i - q * taps;
-    int const tx = tap / s.taps_y, ty = tap - tx * s.taps_y;
+    if (s.spread_y == 1 && s.spread_x == 1 && !s.mirror) load_pixels<true>(stage, a, mine, at);
+    else load_pixels<false>(stage, a, mine, at);
+    uint4 const* const from = a.weights + (static_cast<long long>(tile_n) * total + i) * (b_bytes / 16) + threadIdx.x;
+#pragma unroll
+    for (int r = 0; r < b_rounds; ++r)
+      ptx::copy_async(stage + static_cast<unsigned>(a_bytes + (r * threads + threadIdx.x) * 16), from + r * threads);
+  }
+  template <bool Plain>
+  __device__ static void load_pixels(std::uint32_t stage, args const& a, slots const& mine, stage_walk const& walk) {
+    window_shape const& s = a.shape;
     int const first_chunks = (s.first + chunk - 1) / chunk;
-    bool const in_first = q < first_chunks;
+    bool const in_first = walk.q < first_chunks;
     int const pixel = in_first ? a.first.data.pixel : a.second.data.pixel;
     int const row = in_first ? a.first.data.row : a.second.data.row;
     int const height = in_first ? a.first.height : a.second.height, width = in_first ? a.first.width : a.second.width;
@@ -63,26 +89,21 @@ template <window_tile Tile, class T, class Sink> struct conv_window {
     int const shift_x = in_first ? a.first.shift_x : a.second.shift_x;
     T const* const data = in_first ? a.first.data.data : a.second.data.data;
     int const thread = threadIdx.x, piece = thread / 8 % pieces;
-    int const channel = (in_first ? q : q - first_chunks) * chunk + piece * 8;
+    int const channel = (in_first ? walk.q : walk.q - first_chunks) * chunk + piece * 8;
     bool const real = channel < (in_first ? s.first : s.second);
+    int const left = walk.tx * s.dilation_x - s.pad_x, top = walk.ty * s.dilation_y - s.pad_y;
 #pragma unroll
     for (int r = 0; r < a_rounds; ++r) {
       int const item = r * threads + thread, p = item / (8 * pieces) * 8 + item % 8;
-      bool inside = real && mine[r] >= 0;
-      int const y = coordinate((mine[r] >> 16) * s.stride_y + ty * s.dilation_y - s.pad_y, s.spread_y, shift_y, height,
-                               s.mirror, inside);
-      int const x = coordinate((mine[r] & 0xffff) * s.stride_x + tx * s.dilation_x - s.pad_x, s.spread_x, shift_x,
-                               width, s.mirror, inside);
-      unsigned const at = inside ? static_cast<unsigned>(y) * static_cast<unsigned>(row) +
-                                       static_cast<unsigned>(x) * static_cast<unsigned>(pixel) +
-                                       static_cast<unsigned>(channel) * 2 / static_cast<unsigned>(sizeof(T))
-                                 : 0u;
-      ptx::copy_async(stage + static_cast<unsigned>(piece * plane + p * 16), data + at, inside);
+      bool inside = real & (mine[r] >= 0);
+      int const y = coordinate<Plain>((mine[r] >> 16) * s.stride_y + top, s.spread_y, shift_y, height, s.mirror, inside);
+      int const x =
+          coordinate<Plain>((mine[r] & 0xffff) * s.stride_x + left, s.spread_x, shift_x, width, s.mirror, inside);
+      unsigned const from = static_cast<unsigned>(y) * static_cast<unsigned>(row) +
+                            static_cast<unsigned>(x) * static_cast<unsigned>(pixel) +
+                            static_cast<unsigned>(channel) * 2 / static_cast<unsigned>(sizeof(T));
+      ptx::copy_async(stage + static_cast<unsigned>(piece * plane + p * 16), data + (inside ? from : 0u), inside);
     }
-    uint4 const* const from = a.weights + (static_cast<long long>(tile_n) * total + i) * (b_bytes / 16) + thread;
-#pragma unroll
-    for (int r = 0; r < b_rounds; ++r)
-      ptx::copy_async(stage + static_cast<unsigned>(a_bytes + (r * threads + thread) * 16), from + r * threads);
   }
 
   __device__ static void run(args const& a, storage& memory) {
@@ -102,9 +123,11 @@ template <window_tile Tile, class T, class Sink> struct conv_window {
     std::uint32_t const a_at = static_cast<unsigned>((wm * Tile.m_tiles * 16 + lane % 16) * 16 + lane / 16 * plane);
     std::uint32_t const b_at = static_cast<unsigned>(a_bytes + wn * (n_tiles / 2) * 512 + lane * 16);
     float acc[Tile.m_tiles][n_tiles][4] = {};  // (16 pixels, 8 columns)
+    stage_walk next;
 #pragma unroll
     for (int i = 0; i < Tile.stages - 1; ++i) {
-      if (i < total) load(smem + i * stage_bytes, a, mine, tile_n, i, total);
+      if (i < total) load(smem + i * stage_bytes, a, mine, tile_n, i, total, next);
+      next.advance(s);
       ptx::commit_copies();
     }
     int read = 0, write = Tile.stages - 1;
@@ -113,7 +136,8 @@ template <window_tile Tile, class T, class Sink> struct conv_window {
       ptx::wait_for_copies<Tile.stages - 2>();
       __syncthreads();
       int const ahead = i + Tile.stages - 1;
-      if (ahead < total) load(smem + write * stage_bytes, a, mine, tile_n, ahead, total);
+      if (ahead < total) load(smem + write * stage_bytes, a, mine, tile_n, ahead, total, next);
+      next.advance(s);
       ptx::commit_copies();
       std::uint32_t const stage = smem + read * stage_bytes;
 #pragma unroll
@@ -145,21 +169,22 @@ template <window_tile Tile, class T, class Sink> struct conv_window {
       int const py = phase / s.phases_x, px = phase - py * s.phases_x;
       bool const real = phase < s.phases_y * s.phases_x;
       auto const channels = a.sink.at(real ? k : 0);
+      spot spots[2 * Tile.m_tiles];
       int y = first_pixel / s.width, x = first_pixel - y * s.width;
 #pragma unroll
-      for (int m = 0; m < Tile.m_tiles; ++m)
+      for (spot& p : spots) {
+        p = {y * s.phases_y + py, x * s.phases_x + px, real && y < s.height};
+        x += 8;
+        while (x >= s.width) x -= s.width, ++y;
+      }
+      finish_pixels<2 * Tile.m_tiles>(channels, [&](int i) { return spots[i]; },
+                                      [&](octet& v, int i) {
 #pragma unroll
-        for (int row = 0; row < 2; ++row) {
-          octet v;
-#pragma unroll
-          for (int i = 0; i < 4; ++i) {
-            auto const& c = acc[m][group * 4 + i];
-            v[2 * i] = c[2 * row], v[2 * i + 1] = c[2 * row + 1];
-          }
-          channels(v, {y * s.phases_y + py, x * s.phases_x + px, real && y < s.height});
-          x += 8;
-          while (x >= s.width) x -= s.width, ++y;
-        }
+                                        for (int n = 0; n < 4; ++n) {
+                                          auto const& c = acc[i / 2][group * 4 + n];
+                                          v[2 * n] = c[i % 2 * 2], v[2 * n + 1] = c[i % 2 * 2 + 1];
+                                        }
+                                      });
     }
   }
 };

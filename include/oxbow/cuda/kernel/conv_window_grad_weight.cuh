@@ -3,6 +3,7 @@
 #include <oxbow/cuda/arch/copy_async.cuh>
 #include <oxbow/cuda/kernel/conv_window.cuh>
 #include <oxbow/cuda/kernel/grad_sums.cuh>
+#include <oxbow/cuda/kernel/pixel_walk.cuh>
 #include <oxbow/cuda/tune/grad_tile.hpp>
 
 namespace oxbow::on_cuda {
@@ -21,7 +22,8 @@ template <window_grad_tile Tile, class T> struct conv_window_grad_weight {
   static constexpr int plane = pixels * 16, x_bytes = channels / 8 * plane, g_bytes = outputs / 8 * plane;
   static constexpr int stage_bytes = x_bytes + g_bytes;
   static constexpr int x_rounds = x_bytes / 16 / threads, g_rounds = g_bytes / 16 / threads;
-  static_assert(x_bytes / 16 % threads == 0 && g_bytes / 16 % threads == 0 && pixels % 16 == 0 && Tile.octets % 2 == 0,
+  static_assert(threads % channels == 0 && threads % outputs == 0 && x_bytes / 16 % threads == 0 &&
+                    g_bytes / 16 % threads == 0 && pixels % 16 == 0 && Tile.octets % 2 == 0,
                 "conv_window_grad_weight: the threads share a stage evenly.");
 
   enum class bias_of { nothing, gradient, input };
@@ -53,13 +55,13 @@ template <window_grad_tile Tile, class T> struct conv_window_grad_weight {
     window_shape const& s = a.shape;
     int const thread = threadIdx.x, here = thread % 8;
     // items: (8 pixels) within (pieces) within (groups of 8 pixels), so that eight threads fill 128 bytes of a plane
+    pixel_walk input{p0 + thread / channels * 8 + here, threads / channels * 8, s.width};
 #pragma unroll
-    for (int r = 0; r < x_rounds; ++r) {
+    for (int r = 0; r < x_rounds; ++r, input.advance()) {
       int const item = r * threads + thread, piece = item / 8 % (channels / 8), slot = item / channels * 8 + here;
-      int const p = p0 + slot, py = p / s.width, px = p - py * s.width;
-      bool inside = py < s.height && piece * 8 < j.channels;
-      int y = py * s.stride_y + j.ty * s.dilation_y - s.pad_y + j.x.shift_y;
-      int x = px * s.stride_x + j.tx * s.dilation_x - s.pad_x + j.x.shift_x;
+      bool inside = input.y < s.height && piece * 8 < j.channels;
+      int y = input.y * s.stride_y + j.ty * s.dilation_y - s.pad_y + j.x.shift_y;
+      int x = input.x * s.stride_x + j.tx * s.dilation_x - s.pad_x + j.x.shift_x;
       if (s.mirror) {
         y = y < 0 ? -y : y >= j.x.height ? 2 * j.x.height - 2 - y : y;
         x = x < 0 ? -x : x >= j.x.width ? 2 * j.x.width - 2 - x : x;
@@ -72,16 +74,50 @@ template <window_grad_tile Tile, class T> struct conv_window_grad_weight {
                                  : 0u;
       ptx::copy_async(stage + static_cast<unsigned>(piece * plane + slot * 16), j.x.data.data + at, inside);
     }
+    pixel_walk result{p0 + thread / outputs * 8 + here, threads / outputs * 8, s.width};
 #pragma unroll
-    for (int r = 0; r < g_rounds; ++r) {
+    for (int r = 0; r < g_rounds; ++r, result.advance()) {
       int const item = r * threads + thread, piece = item / 8 % (outputs / 8), slot = item / outputs * 8 + here;
-      int const p = p0 + slot, y = p / s.width, x = p - y * s.width;
-      bool const inside = y < s.height && j.k0 + piece * 8 < s.outputs;
-      unsigned const at = inside ? static_cast<unsigned>(y) * static_cast<unsigned>(a.gradient.row) +
-                                       static_cast<unsigned>(x) * static_cast<unsigned>(a.gradient.pixel) +
+      bool const inside = result.y < s.height && j.k0 + piece * 8 < s.outputs;
+      unsigned const at = inside ? static_cast<unsigned>(result.y) * static_cast<unsigned>(a.gradient.row) +
+                                       static_cast<unsigned>(result.x) * static_cast<unsigned>(a.gradient.pixel) +
                                        static_cast<unsigned>(j.k0 + piece * 8)
                                  : 0u;
       ptx::copy_async(stage + static_cast<unsigned>(x_bytes + piece * plane + slot * 16), a.gradient.data + at, inside);
+    }
+  }
+
+  struct accumulators {
+    float weight[2][n_tiles][4];          // (16 channels, 8 outputs)
+    float of_gradient[n_tiles / 2][4];    // (16 outputs, 8 times the same)
+    float of_input[2][4];                 // (16 channels, 8 times the same)
+  };
+  template <bool Bias>
+  __device__ static void multiply(accumulators& sums, std::uint32_t x, std::uint32_t g, bool sum_gradient,
+                                  bool sum_input) {
+#pragma unroll
+    for (int step = 0; step < pixels / 16; ++step) {
+      std::uint32_t u[2][4];
+#pragma unroll
+      for (int m = 0; m < 2; ++m)
+        ptx::load_matrices_transposed(u[m], x + static_cast<unsigned>(step * 256 + m * 2 * plane));
+#pragma unroll
+      for (int n = 0; n < n_tiles / 2; ++n) {
+        std::uint32_t b[4];
+        ptx::load_matrices_transposed(b, g + static_cast<unsigned>(step * 256 + n * 2 * plane));
+#pragma unroll
+        for (int m = 0; m < 2; ++m) {
+          ptx::multiply(sums.weight[m][2 * n], T{}, u[m][0], u[m][1], u[m][2], u[m][3], b[0], b[1]);
+          ptx::multiply(sums.weight[m][2 * n + 1], T{}, u[m][0], u[m][1], u[m][2], u[m][3], b[2], b[3]);
+        }
+        // what is a column of the right operand is a row of the left one: the same registers, in another order
+        if (Bias && sum_gradient)
+          ptx::multiply(sums.of_gradient[n], T{}, b[0], b[2], b[1], b[3], ones<T>, ones<T>);
+      }
+      if (Bias && sum_input)
+#pragma unroll
+        for (int m = 0; m < 2; ++m)
+          ptx::multiply(sums.of_input[m], T{}, u[m][0], u[m][1], u[m][2], u[m][3], ones<T>, ones<T>);
     }
   }
 
@@ -117,8 +153,7 @@ template <window_grad_tile Tile, class T> struct conv_window_grad_weight {
         static_cast<unsigned>((lane / 16 * 8 + lane % 8) * 16 + lane / 8 % 2 * plane + wc * 4 * plane);
     std::uint32_t const g_at = static_cast<unsigned>(x_bytes + (lane / 8 % 2 * 8 + lane % 8) * 16 +
                                                      lane / 16 * plane + wk * n_tiles * plane);
-    float acc[2][n_tiles][4] = {};  // (16 channels, 8 outputs)
-    float of_gradient[n_tiles / 2][4] = {}, of_input[2][4] = {};  // (16 channels, 8 times the same)
+    accumulators sums = {};
     bool const sum_gradient = a.bias == bias_of::gradient && tile_c == 0 && tap == 0 && wc == 0;
     bool const sum_input = a.bias == bias_of::input && tile_k == 0 && wk == 0;
 #pragma unroll
@@ -135,29 +170,8 @@ template <window_grad_tile Tile, class T> struct conv_window_grad_weight {
       if (ahead < to) load(smem + write * stage_bytes, a, j, ahead * pixels);
       ptx::commit_copies();
       std::uint32_t const stage = smem + read * stage_bytes;
-#pragma unroll
-      for (int step = 0; step < pixels / 16; ++step) {
-        std::uint32_t u[2][4];
-#pragma unroll
-        for (int m = 0; m < 2; ++m)
-          ptx::load_matrices_transposed(u[m], stage + x_at + static_cast<unsigned>(step * 256 + m * 2 * plane));
-#pragma unroll
-        for (int n = 0; n < n_tiles / 2; ++n) {
-          std::uint32_t b[4];
-          ptx::load_matrices_transposed(b, stage + g_at + static_cast<unsigned>(step * 256 + n * 2 * plane));
-#pragma unroll
-          for (int m = 0; m < 2; ++m) {
-            ptx::multiply(acc[m][2 * n], T{}, u[m][0], u[m][1], u[m][2], u[m][3], b[0], b[1]);
-            ptx::multiply(acc[m][2 * n + 1], T{}, u[m][0], u[m][1], u[m][2], u[m][3], b[2], b[3]);
-          }
-          // what is a column of the right operand is a row of the left one: the same registers, in another order
-          if (sum_gradient) ptx::multiply(of_gradient[n], T{}, b[0], b[2], b[1], b[3], ones<T>, ones<T>);
-        }
-        if (sum_input)
-#pragma unroll
-          for (int m = 0; m < 2; ++m)
-            ptx::multiply(of_input[m], T{}, u[m][0], u[m][1], u[m][2], u[m][3], ones<T>, ones<T>);
-      }
+      if (sum_gradient || sum_input) multiply<true>(sums, stage + x_at, stage + g_at, sum_gradient, sum_input);
+      else multiply<false>(sums, stage + x_at, stage + g_at, false, false);
       read = read + 1 == Tile.stages ? 0 : read + 1;
       write = write + 1 == Tile.stages ? 0 : write + 1;
     }
@@ -165,19 +179,19 @@ template <window_grad_tile Tile, class T> struct conv_window_grad_weight {
     for (int m = 0; m < 2; ++m)
 #pragma unroll
       for (int n = 0; n < n_tiles; ++n)
-        a.sums.store(acc[m][n], split, tap, tile_c * channels + wc * 32 + m * 16, j.k0 + wk * n_tiles * 8 + n * 8);
+        a.sums.store(sums.weight[m][n], split, tap, tile_c * channels + wc * 32 + m * 16, j.k0 + wk * n_tiles * 8 + n * 8);
     if (sum_gradient) {
       int const width = (s.outputs + 7) & ~7;
 #pragma unroll
       for (int n = 0; n < n_tiles / 2; ++n)
-        store_bias_sums(of_gradient[n], a.sums.bias + static_cast<std::int64_t>(split) * width,
+        store_bias_sums(sums.of_gradient[n], a.sums.bias + static_cast<std::int64_t>(split) * width,
                         j.k0 + wk * n_tiles * 8 + n * 16, width);
     }
     if (sum_input) {
       int const width = (s.first + 7) & ~7;
 #pragma unroll
       for (int m = 0; m < 2; ++m)
-        store_bias_sums(of_input[m], a.sums.bias + static_cast<std::int64_t>(split * taps + tap) * width,
+        store_bias_sums(sums.of_input[m], a.sums.bias + static_cast<std::int64_t>(split * taps + tap) * width,
                         j.channel + wc * 32 + m * 16, width);
     }
   }

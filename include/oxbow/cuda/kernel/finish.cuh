@@ -3,6 +3,7 @@
 #include <utility>
 
 #include <oxbow/core/function.hpp>
+#include <oxbow/cuda/kernel/fetch.cuh>
 #include <oxbow/cuda/kernel/run_scalars.cuh>
 #include <oxbow/cuda/tile/layout.cuh>
 #include <oxbow/cuda/tile/octet.cuh>
@@ -10,16 +11,12 @@
 
 namespace oxbow::on_cuda {
 
-/// A pixel of the result. Where a tile reaches beyond the tensor, `inside` is false: nothing may be read or written.
-struct spot {
-  int y, x;
-  bool inside;
-};
-
 /// A step is a struct of scalars with at(k), which gets it ready for the channels k … k + 7, once for many pixels. What
 /// at() returns is called with the eight values of a pixel and changes them.
 template <class S>
-concept finishing_step = requires(S const& s, octet& v, spot p) { s.at(0)(v, p); };
+concept finishing_step = requires(S const& s, octet& v, spot p) {
+  finish_with(s.at(0), v, p, fetch(s.at(0), p));
+};
 
 /// + bias[k]. The values lie in memory up to a multiple of 8.
 struct add_bias {
@@ -70,10 +67,18 @@ template <activation F, class T> struct apply_grad {
   struct channels {
     view<T const> kept;
     int k;
-    __device__ void operator()(octet& v, spot p) const {
+    struct fetched {
+      words_of_octet<T> words;
+    };
+    __device__ fetched fetch(spot p) const {
+      fetched f{};  // unset, it would be kept through the loop of a caller
+      if (p.inside) load_words(f.words, kept.at(p.y, p.x, k));
+      return f;
+    }
+    __device__ void operator()(octet& v, spot p, fetched const& f) const {
       if (!p.inside) return;
       octet s;
-      load_octet(s, kept.at(p.y, p.x, k));
+      floats_of_words<T>(s, f.words);
 #pragma unroll
       for (int i = 0; i < 8; ++i) {
         if constexpr (requires { F::derivative(at_output{0}); }) v[i] *= F::derivative(at_output{s[i]});
@@ -90,13 +95,21 @@ template <class T> struct add_tensor {
   struct channels {
     source<T const> other;
     int k;
-    __device__ void operator()(octet& v, spot p) const {
-      int const y = p.y + other.shift_y, x = p.x + other.shift_x;
-      if (!p.inside || static_cast<unsigned>(y) >= static_cast<unsigned>(other.height) ||
-          static_cast<unsigned>(x) >= static_cast<unsigned>(other.width))
-        return;
+    struct fetched {
+      words_of_octet<T> words;
+    };
+    __device__ bool reaches(spot p) const {
+      return p.inside && static_cast<unsigned>(p.y + other.shift_y) < static_cast<unsigned>(other.height) &&
+             static_cast<unsigned>(p.x + other.shift_x) < static_cast<unsigned>(other.width);
+    }
+    __device__ fetched fetch(spot p) const {
+      fetched f{};  // unset, it would be kept through the loop of a caller
+      if (reaches(p)) load_words(f.words, other.data.at(p.y + other.shift_y, p.x + other.shift_x, k));
+      return f;
+    }
+    __device__ void operator()(octet& v, spot, fetched const& f) const {
       octet s;
-      load_octet(s, other.data.at(y, x, k));
+      floats_of_words<T>(s, f.words);
 #pragma unroll
       for (int i = 0; i < 8; ++i) v[i] += s[i];
     }
@@ -162,12 +175,20 @@ template <finishing_step First, finishing_step... Rest> struct chain<First, Rest
   chain<Rest...> rest;
 
   struct channels {
-    decltype(std::declval<First const&>().at(0)) first;
-    typename chain<Rest...>::channels rest;
-    __device__ void operator()(octet& v, spot p) const {
-      first(v, p);
-      rest(v, p);
+    using first_channels = decltype(std::declval<First const&>().at(0));
+    using rest_channels = typename chain<Rest...>::channels;
+    first_channels first;
+    rest_channels rest;
+    struct fetched {
+      typename fetched_by<first_channels>::type first;
+      typename fetched_by<rest_channels>::type rest;
+    };
+    __device__ fetched fetch(spot p) const { return {on_cuda::fetch(first, p), on_cuda::fetch(rest, p)}; }
+    __device__ void operator()(octet& v, spot p, fetched const& f) const {
+      finish_with(first, v, p, f.first);
+      finish_with(rest, v, p, f.rest);
     }
+    __device__ void operator()(octet& v, spot p) const { (*this)(v, p, fetch(p)); }
   };
   __device__ channels at(int k) const { return {first.at(k), rest.at(k)}; }
 };

@@ -69,8 +69,8 @@ struct finish_gradients {
       auto const* from = reinterpret_cast<float4 const*>(
           a.sums.weight + (static_cast<std::int64_t>(tap * a.sums.inputs + c0 + c) * a.sums.outputs + k0 + k));
       float4 sum = *from;
-#pragma unroll 4
-      for (int split = 1; split < a.splits; ++split) {
+#pragma unroll 8
+      for (int split = 1; split < a.splits; ++split) {  // so many loads are under way at a time
         from += next;
         float4 const v = *from;
         sum.x += v.x, sum.y += v.y, sum.z += v.z, sum.w += v.w;

@@ -27,9 +27,9 @@ template <conv_shape Shape, conv_tile Tile, class T> struct halo {
   static constexpr int items = tune::ceil_div(pixels, 8) * 32, rounds = tune::ceil_div(items, threads);
   static constexpr int slices = 5 - Tile.stages, slice_rounds = tune::ceil_div(rounds, slices);
 
-  /// Rounds [from, to) of chunk q of the tile whose first output pixel is (y0, x0).
+  /// Rounds [from, to) of chunk q of the tile whose first output pixel is (y0, x0), where `wanted`.
   __device__ static void load(std::uint32_t to_shared, source<T const> const& first, source<T const> const& second,
-                              int y0, int x0, int q, int from, int to) {
+                              int y0, int x0, int q, int from, int to, bool wanted = true) {
     bool const in_first = Shape.second == 0 || q < first_chunks;
     int const pixel = in_first ? first.data.pixel : second.data.pixel;
     int const row = in_first ? first.data.row : second.data.row;
@@ -63,20 +63,20 @@ template <conv_shape Shape, conv_tile Tile, class T> struct halo {
         if (!within) y = x = 0;
         inside = inside && within;
       }
-      if (p >= pixels) continue;
       T const* const at = data + (static_cast<unsigned>(y) * static_cast<unsigned>(row) +
                                   static_cast<unsigned>(x) * static_cast<unsigned>(pixel));
       std::uint32_t const there = to_shared + static_cast<unsigned>(p * pitch);
-      if constexpr (Shape.edge == beyond::never && !ragged) ptx::copy_async(there, at);
-      else ptx::copy_async(there, at, inside);
+      bool const now = wanted && p < pixels;
+      if constexpr (Shape.edge == beyond::never && !ragged) ptx::copy_async_if(now, there, at);
+      else ptx::copy_async_if(now, there, at, inside);
     }
   }
   __device__ static void load_slice(std::uint32_t to_shared, source<T const> const& first,
-                                    source<T const> const& second, int y0, int x0, int q, int slice) {
+                                    source<T const> const& second, int y0, int x0, int q, int slice, bool wanted) {
 #pragma unroll
     for (int r = 0; r < slice_rounds; ++r) {
       int const round = slice * slice_rounds + r;
-      if (rounds % slices == 0 || round < rounds) load(to_shared, first, second, y0, x0, q, round, round + 1);
+      load(to_shared, first, second, y0, x0, q, round, round + 1, wanted && slice < slices && round < rounds);
     }
   }
 };

@@ -21,9 +21,9 @@ template <class T> __device__ T* place_in(part<T> const& to, spot p, int k) {
   return p.inside && within ? to.data.at(y, x, k) : nullptr;
 }
 
-/// A sink is a struct with at(k), like a step. What at() returns is called with the eight values of a pixel, by all
-/// lanes of a warp together. If `pools` is true it is called for the pixels of a column two by two, with rows that
-/// start even, and lane l ^ 4 has the neighbour in the row.
+/// A sink is a struct with at(k), like a step, and like one may have something to fetch. What at() returns is called
+/// with the eight values of a pixel, by all lanes of a warp together. If `pools` is true it is called for the pixels of
+/// a column two by two, with rows that start even, and lane l ^ 4 has the neighbour in the row.
 ///
 /// This one stores what the steps give.
 template <class T, class Steps = chain<>, class To = view<T>> struct store {
@@ -31,13 +31,16 @@ template <class T, class Steps = chain<>, class To = view<T>> struct store {
   Steps steps;
   To to;
   struct channels {
+    using fetched = typename fetched_by<typename Steps::channels>::type;
     typename Steps::channels steps;
     To to;
     int k;
-    __device__ void operator()(octet& v, spot p) const {
-      steps(v, p);
+    __device__ fetched fetch(spot p) const { return on_cuda::fetch(steps, p); }
+    __device__ void operator()(octet& v, spot p, fetched const& f) const {
+      finish_with(steps, v, p, f);
       if (T* const at = place_in(to, p, k)) store_octet(at, v);
     }
+    __device__ void operator()(octet& v, spot p) const { (*this)(v, p, fetch(p)); }
   };
   __device__ channels at(int k) const { return {steps.at(k), to, k}; }
 };
@@ -167,28 +170,44 @@ template <class T, pooling Pooling, class Steps = chain<>> struct scatter {
   int height, width;  ///< of `to`
 
   struct channels {
+    struct fetched {
+      unsigned places;
+    };
     typename Steps::channels steps;
     scatter const& of;
     int k;
-    __device__ void operator()(octet& v, spot p) const {
+
+    __device__ fetched fetch(spot p) const {
+      return {Pooling == pooling::mean || !p.inside ? 0u : *of.place.at(p.y, p.x, k)};
+    }
+    __device__ void operator()(octet& v, spot p, fetched const& f) const {
       if (!p.inside) return;
-      unsigned const places = Pooling == pooling::mean ? 0 : *of.place.at(p.y, p.x, k);
       int const rows = 2 * p.y + 3 == of.height ? 3 : 2, columns = 2 * p.x + 3 == of.width ? 3 : 2;
+      // what two neighbours need is under way together; all four would take too many registers
 #pragma unroll 1
-      for (int y = 0; y < rows; ++y)
-#pragma unroll 1
-        for (int x = 0; x < columns; ++x) {
-          bool const within = y < 2 && x < 2;
-          octet w;
-#pragma unroll
-          for (int i = 0; i < 8; ++i) {
-            if constexpr (Pooling == pooling::mean) w[i] = within ? 0.25f * v[i] : 0.f;
-            else w[i] = within && (places >> 2 * i & 3) == static_cast<unsigned>(2 * y + x) ? v[i] : 0.f;
-          }
-          spot const here{2 * p.y + y, 2 * p.x + x, true};
-          steps(w, here);
-          store_octet(of.to.at(here.y, here.x, k), w);
+      for (int y = 0; y < rows; ++y) {
+        spot const left{2 * p.y + y, 2 * p.x, true}, right{left.y, left.x + 1, true};
+        auto const of_left = on_cuda::fetch(steps, left), of_right = on_cuda::fetch(steps, right);
+        give(v, left, y, 0, f.places, of_left);
+        give(v, right, y, 1, f.places, of_right);
+        if (columns == 3) {
+          spot const last{left.y, left.x + 2, true};
+          give(v, last, y, 2, f.places, on_cuda::fetch(steps, last));
         }
+      }
+    }
+    /// To the pixel (y, x) of the window; to one that lies in none, in an odd last row or column, zero.
+    __device__ void give(octet const& v, spot here, int y, int x, unsigned places,
+                         typename fetched_by<typename Steps::channels>::type const& f) const {
+      bool const within = y < 2 && x < 2;
+      octet w;
+#pragma unroll
+      for (int i = 0; i < 8; ++i) {
+        if constexpr (Pooling == pooling::mean) w[i] = within ? 0.25f * v[i] : 0.f;
+        else w[i] = within && (places >> 2 * i & 3) == static_cast<unsigned>(2 * y + x) ? v[i] : 0.f;
+      }
+      finish_with(steps, w, here, f);
+      store_octet(of.to.at(here.y, here.x, k), w);
     }
   };
   __device__ channels at(int k) const { return {steps.at(k), *this, k}; }

@@ -49,17 +49,24 @@ template <class T> __device__ inline void store_words(T* at, words_of_octet<T> c
   for (int i = 0; i < octet_words<T> / 4; ++i) ptx::store_global(at + 4 * i * numbers_per_word<T>, r[i]);
 }
 
-template <class T> __device__ inline void load_octet(octet& v, T const* at) {
-  constexpr int per = numbers_per_word<T>;
-  words_of_octet<T> r;
+template <class T> __device__ inline void load_words(words_of_octet<T>& r, T const* at) {
 #pragma unroll
-  for (int i = 0; i < octet_words<T> / 4; ++i) ptx::load_global(r[i], at + 4 * i * per);
+  for (int i = 0; i < octet_words<T> / 4; ++i) ptx::load_global(r[i], at + 4 * i * numbers_per_word<T>);
+}
+template <class T> __device__ inline void floats_of_words(octet& v, words_of_octet<T> const& r) {
+  constexpr int per = numbers_per_word<T>;
 #pragma unroll
   for (int i = 0; i < octet_words<T>; ++i) {
     float2 const f = floats_of<T>(r[i / 4][i % 4]);
     v[per * i] = f.x;
     if constexpr (per == 2) v[per * i + 1] = f.y;
   }
+}
+
+template <class T> __device__ inline void load_octet(octet& v, T const* at) {
+  words_of_octet<T> r;
+  load_words(r, at);
+  floats_of_words<T>(v, r);
 }
 
 template <class T> __device__ inline void store_octet(T* at, octet const& v) {
