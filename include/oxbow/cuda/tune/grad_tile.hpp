@@ -50,8 +50,9 @@ constexpr int grad_tiles(conv_shape const& s) { return s.chunks() * ceil_div(s.o
 constexpr int patches(conv_shape const& s, int rows) { return ceil_div(s.height, rows) * ceil_div(s.width, 8); }
 
 /// Splits that fill the chip evenly; patches of the height that wastes least. The shape's inputs are counted in
-/// channels, of so many bytes. In cycles of the busiest multiprocessor,
-/// and for the sums of several blocks the time L2 needs to take and give them.
+/// channels, of so many bytes. In cycles of the busiest multiprocessor, fitted to measurements on an H200
+/// (docs/gpu-performance.md) and within 5 % of two in three of them; and for the sums of several blocks the time L2
+/// needs to take and give them.
 constexpr grad_choice pick_grad(conv_shape const& s, chip const& c, int element_bytes = 2) {
   grad_choice best{};
   double least = 1e30;
@@ -59,18 +60,20 @@ constexpr grad_choice pick_grad(conv_shape const& s, chip const& c, int element_
     for (int splits = 1; splits <= 2 * c.multiprocessors; ++splits) {
       int const all = patches(s, rows), tiles = grad_tiles(s);
       if (splits > all || tiles * splits > 6 * c.multiprocessors) continue;
-      if (rows == 10) continue;  // nvcc 13.0 spills with it, and with no other height
       if (element_bytes == 4 && rows % 4 != 0) continue;
-      int const per_sm = ceil_div(tiles * splits, c.multiprocessors);
-      // six warps with 24 products per pair of rows, or per row of 32-bit numbers; 60 cycles for the barrier
-      double const patch = rows * 36 * element_bytes / c.mma_per_cycle + 60;
-      double const multiply = double(per_sm) * ceil_div(all, splits) * patch;
-      double const add = double(splits + 1) * tiles * 73728 * 2 / c.l2 * c.clock;
-      double const d = multiply + add + (per_sm == 1 ? 0.1 * multiply : 0);
+      int const blocks = ceil_div(tiles * splits, c.multiprocessors), together = blocks < 2 ? blocks : 2;
+      // six warps with 24 products per pair of rows, or per row of 32-bit numbers
+      double const patch = rows * 36. * element_bytes * (1.47 + 0.84 / together) / c.mma_per_cycle + 193. / together;
+      double const multiply = double(blocks) * ceil_div(all, splits) * patch + 10'400. * blocks / together;
+      // sums that wait for finish_gradients go through memory, at less than half of L2's rate
+      grad_choice const choice{{rows, 2}, splits};
+      double const add = double(splits + 1) * tiles * 73728 * 2 / (choice.adds() ? c.l2 : 0.4 * c.l2) * c.clock;
+      double const d = multiply + add;
       grad_tile t{rows, 2};
       int const fit = (c.shared / 2 - 1024) / t.stage_bytes(element_bytes);  // two blocks per multiprocessor
+      int const most = rows < 8 ? 4 : 3;
       if (fit < 2) continue;
-      t.stages = fit > 4 ? 4 : fit;
+      t.stages = fit > most ? most : fit;
       if (d < least) least = d, best = {t, splits};
     }
   return best;
