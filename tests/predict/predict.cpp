@@ -6,8 +6,10 @@
 #include <limits>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 #include <oxbow/core/random.hpp>
+#include <oxbow/core/threads.hpp>
 #include <oxbow/predict/predict.hpp>
 
 #include "plain_unet.hpp"
@@ -28,6 +30,30 @@ template <class Facts> struct plain_net {
     image<float> const y = plain_unet::level(x, Facts::depth, Facts::volume, Facts::padded_net);
     REQUIRE(y.size == logits.size);
     std::copy(y.data.begin(), y.data.end(), logits.data);
+  }
+};
+
+/// The same beside the host, with two threads: what is taken at the start is what was computed with at the end.
+template <class Facts> struct plain_net_beside : plain_net<Facts> {
+  thread_pool pool{2};
+  image<float> taken{Facts::tile, Facts::input_channels};
+  bool running = false;
+  int rows = 0;
+
+  void start_infer(image_view<float const> tile) {
+    REQUIRE_FALSE(running);
+    REQUIRE(tile.size == Facts::tile);
+    std::copy(tile.data, tile.data + tile.count(), taken.data.begin());
+    running = true;
+  }
+  void finish_infer(image_view<float> logits) {
+    REQUIRE(running);
+    running = false;
+    this->infer(std::as_const(taken).view(), logits);
+  }
+  template <class F> void for_each(std::int64_t count, F&& f) {
+    rows += static_cast<int>(count);
+    pool(count, f);
   }
 };
 
@@ -125,6 +151,29 @@ TEST_CASE_TEMPLATE("tiled equals whole, bit for bit", Facts, valid_0, valid_1, v
     many += net.calls > 1;
   }
   CHECK(many > 2);  // else the law was checked on single tiles only
+}
+
+TEST_CASE_TEMPLATE("a network that computes beside the host is given every tile once", Facts, valid_2, padded_1,
+                   volume_1) {
+  static_assert(asynchronous_inferring_net<plain_net_beside<Facts>> &&
+                !asynchronous_inferring_net<plain_net<Facts>>);
+  for (extent const size : {extent{1, 1, 1}, extent{2, 37, 41}}) {
+    image<float> const input = noise(size, Facts::input_channels, 7);
+    plain_net<Facts> net;
+    plain_net_beside<Facts> beside;
+    std::int64_t tiles = 0, all = 0;
+    predict_options const options{.progress = [&](std::int64_t done, std::int64_t count) {
+      CHECK(done == ++tiles);
+      all = count;
+    }};
+    CHECK(same_bits(predict(beside, input, options), predict(net, input)));
+    CHECK(beside.calls == net.calls);
+    CHECK(tiles == all);
+    CHECK(beside.calls == all);
+    CHECK_FALSE(beside.running);
+    CHECK(beside.rows >= all * Facts::tile.height);
+    CHECK(predict_labels(beside, input).data == predict_labels(net, input).data);
+  }
 }
 
 TEST_CASE("the law would notice tiles that leave the pooling grid or trust padded pixels") {

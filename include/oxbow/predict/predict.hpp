@@ -18,12 +18,22 @@
 
 namespace oxbow {
 
-/// What `predict` needs of a network: a model, and logits of one tile.
+/// What `predict` needs of a network: a model, and logits of one tile. A network with for_each(n, f) lends its threads.
 template <class Net>
 concept inferring_net = requires(Net net, image_view<float const> in, image_view<float> out) {
   typename Net::model_type;
   net.infer(in, out);
 };
+
+/// A network that computes while the host goes on: a tile is read, and another one's result written, meanwhile.
+///   start_infer(tile)      takes the tile, and returns
+///   finish_infer(logits)   waits for the logits of the tile that was started last
+template <class Net>
+concept asynchronous_inferring_net =
+    inferring_net<Net> && requires(Net& net, image_view<float const> in, image_view<float> out) {
+      net.start_infer(in);
+      net.finish_infer(out);
+    };
 
 /// What comes out of `predict` for each pixel and class.
 enum class prediction { probabilities, logits };
@@ -53,22 +63,29 @@ inline void require_predictable(image_view<float const> image, int channels) {
                                 std::to_string(image.data[bad]) + "; every value must be finite.");
 }
 
-/// tile(z, y, x, c) = image(mirrored place, c), normalised.
-inline void read_tile(image_view<float const> image, extent from, std::vector<linear_map> const& maps,
-                      image_view<float> tile) {
-  float* to = tile.data;
-  for (int z = 0; z < tile.size.depth; ++z)
-    for (int y = 0; y < tile.size.height; ++y) {
-      int const iz = mirrored(std::int64_t{from.depth} + z, image.size.depth);
-      int const iy = mirrored(std::int64_t{from.height} + y, image.size.height);
-      for (int x = 0; x < tile.size.width; ++x) {
-        int const ix = mirrored(std::int64_t{from.width} + x, image.size.width);
-        for (int c = 0; c < image.channels; ++c) *to++ = maps[static_cast<std::size_t>(c)](image(iz, iy, ix, c));
-      }
-    }
+/// f(z, y) for all rows, by the threads of the network if it has some: next to a GPU one thread is the slower part.
+template <class Net, class F> void for_each_row(Net& net, extent size, F const& f) {
+  auto const row = [&](std::int64_t i) { f(static_cast<int>(i / size.height), static_cast<int>(i % size.height)); };
+  std::int64_t const rows = std::int64_t{size.depth} * size.height;
+  if constexpr (requires { net.for_each(rows, row); }) net.for_each(rows, row);
+  else
+    for (std::int64_t i = 0; i < rows; ++i) row(i);
 }
 
-/// Calls sink(image z, y, x, logits of the pixel) once for every pixel of the image.
+/// A row of tile(z, y, x, c) = image(mirrored place, c), normalised.
+inline void read_row(image_view<float const> image, extent from, std::vector<linear_map> const& maps,
+                     image_view<float> tile, int z, int y) {
+  int const iz = mirrored(std::int64_t{from.depth} + z, image.size.depth);
+  int const iy = mirrored(std::int64_t{from.height} + y, image.size.height);
+  float* to = &tile(z, y, 0, 0);
+  for (int x = 0; x < tile.size.width; ++x) {
+    int const ix = mirrored(std::int64_t{from.width} + x, image.size.width);
+    for (int c = 0; c < image.channels; ++c) *to++ = maps[static_cast<std::size_t>(c)](image(iz, iy, ix, c));
+  }
+}
+
+/// Calls sink(image z, y, x, logits of the pixel) once for every pixel of the image, perhaps for several at the same
+/// time.
 /// memory  one tile and one output, whatever the image
 template <inferring_net Net, class Sink>
 void for_each_prediction(Net& net, image_view<float const> input, predict_options const& options, Sink&& sink) {
@@ -82,16 +99,36 @@ void for_each_prediction(Net& net, image_view<float const> input, predict_option
   tiling const tiles(facts, input.size);
   std::vector<linear_map> const maps = maps_of(options.normalise, input);
   image<float> tile(facts.tile, model::input_channels), logits(facts.output, model::classes);
-  for (std::int64_t i = 0; i < tiles.count(); ++i) {
+  auto const read = [&](std::int64_t i) {
     placed_tile const at = tiles[i];
-    read_tile(input, at.input, maps, tile.view());
-    net.infer(image_view<float const>(tile.view()), logits.view());
-    for (int z = 0; z < at.size.depth; ++z)
-      for (int y = 0; y < at.size.height; ++y)
-        for (int x = 0; x < at.size.width; ++x)
-          sink(at.from.depth + z, at.from.height + y, at.from.width + x,
-               &logits(at.offset.depth + z, at.offset.height + y, at.offset.width + x, 0));
+    for_each_row(net, tile.size, [&](int z, int y) { read_row(input, at.input, maps, tile.view(), z, y); });
+  };
+  auto const give = [&](std::int64_t i) {
+    placed_tile const at = tiles[i];
+    for_each_row(net, at.size, [&](int z, int y) {
+      for (int x = 0; x < at.size.width; ++x)
+        sink(at.from.depth + z, at.from.height + y, at.from.width + x,
+             &logits(at.offset.depth + z, at.offset.height + y, at.offset.width + x, 0));
+    });
     if (options.progress) options.progress(i + 1, tiles.count());
+  };
+  auto const seen = image_view<float const>(tile.view());
+  if constexpr (asynchronous_inferring_net<Net>) {
+    read(0);
+    net.start_infer(seen);
+    for (std::int64_t i = 0; i < tiles.count(); ++i) {
+      bool const more = i + 1 < tiles.count();
+      if (more) read(i + 1);
+      net.finish_infer(logits.view());
+      if (more) net.start_infer(seen);
+      give(i);
+    }
+  } else {
+    for (std::int64_t i = 0; i < tiles.count(); ++i) {
+      read(i);
+      net.infer(seen, logits.view());
+      give(i);
+    }
   }
 }
 

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <memory>
 #include <span>
+#include <stdexcept>
 #include <vector>
 
 #include <oxbow/core/rearrange.hpp>
@@ -106,8 +107,14 @@ template <class Model, class Backend> class device_network {
 
   /// Logits of one tile: Model::tile × input_channels → Model::output × classes.
   void infer(image_view<float const> tile, image_view<float> logits) {
-    require_image("the tile", tile.size, tile.channels, Model::tile, Model::input_channels);
     require_image("the logits", logits.size, logits.channels, Model::output, Model::classes);
+    start_infer(tile);
+    finish_infer(logits);
+  }
+  /// The same in two calls: the host has the time that the device takes. The first one returns when it has read the
+  /// tile, the second one waits for the logits of the last tile that was started.
+  void start_infer(image_view<float const> tile) {
+    require_image("the tile", tile.size, tile.channels, Model::tile, Model::input_channels);
     device_.use();
     if (!inference_)
       inference_ = std::make_unique<inference_executor>(device_, stream_.get(), "inference", values_, nullptr, nullptr,
@@ -116,9 +123,15 @@ template <class Model, class Backend> class device_network {
     packed_are_old_ = false;
     to_layout(tile, inference_->next_input().image);
     inference_->run({}, 0, false);
-    std::int64_t const bytes = logits.count() * static_cast<std::int64_t>(sizeof(float));
+    constexpr std::int64_t bytes = Model::output.volume() * Model::classes * static_cast<std::int64_t>(sizeof(float));
     if (!logits_.data()) logits_ = pinned_memory{bytes, "the logits"};
     copy(logits_.data(), inference_->result(), bytes, stream_.get(), "the logits");
+    inferring_ = true;
+  }
+  void finish_infer(image_view<float> logits) {
+    require_image("the logits", logits.size, logits.channels, Model::output, Model::classes);
+    if (!inferring_) throw std::logic_error("finish_infer: nothing has been started.");
+    device_.use();
     wait(stream_.get(), "inference program");
     from_layout(reinterpret_cast<float const*>(logits_.data()), logits);
   }
@@ -311,7 +324,7 @@ template <class Model, class Backend> class device_network {
   std::size_t buffer_count_ = 0;
   mutable std::vector<float> mirror_, gradient_copy_;
   mutable bool mirror_is_old_ = false, gradient_copy_is_old_ = false;
-  bool host_is_newer_ = true, started_ = false;
+  bool host_is_newer_ = true, started_ = false, inferring_ = false;
   bool packed_are_old_ = true;  ///< those of the prediction; training's are written by the optimizer
   std::unique_ptr<inference_executor> inference_;
   std::unique_ptr<training_executor> training_;
