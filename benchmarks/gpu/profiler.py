@@ -10,6 +10,7 @@ METRICS = {
     "loads": "l1tex__t_sectors_pipe_lsu_mem_global_op_ld.sum",
     "stores": "l1tex__t_sectors_pipe_lsu_mem_global_op_st.sum",
     "load bytes": "smsp__sass_data_bytes_mem_global_op_ld.sum",
+    "copy bytes": "smsp__sass_data_bytes_mem_global_op_ldgsts.sum",  # cp.async, whose sectors are among the loads'
     "store bytes": "smsp__sass_data_bytes_mem_global_op_st.sum",
     "read": "dram__bytes_read.sum",
     "written": "dram__bytes_write.sum",
@@ -74,7 +75,7 @@ def kernels_of(text):
         for side, sectors, asked, crossed in (("global_load", "loads", "load bytes", "read"),
                                               ("global_store", "stores", "store bytes", "written")):
             k[side]["sectors"] += get[sectors]
-            k[side]["requested_bytes"] += get[asked]
+            k[side]["requested_bytes"] += get[asked] + (get["copy bytes"] if side == "global_load" else 0)
             k[side]["unique_bytes"] += get[crossed]
         k["shared"]["wavefronts"] += get["wavefronts"]
         k["shared"]["conflict_wavefronts"] += get["conflicts"]

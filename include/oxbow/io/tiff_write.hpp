@@ -100,7 +100,8 @@ void write_tiff(std::filesystem::path const& path, std::span<image<T> const> ima
         auto const kind = std::is_floating_point_v<T> ? sample_kind::real
                           : std::is_signed_v<T>       ? sample_kind::integer
                                                       : sample_kind::natural;
-        detail::tiff_layout const page{one.size.height, one.size.width, one.channels, kind, static_cast<int>(sizeof(T))};
+        constexpr int bytes_each = static_cast<int>(sizeof(T));
+        detail::tiff_layout const page{one.size.height, one.size.width, one.channels, kind, bytes_each};
         detail::write_tiff_page(tiff.get(), reinterpret_cast<std::byte const*>(&one(z, 0, 0, 0)), page,
                                 options.compression);
       }

@@ -107,8 +107,8 @@ template <conv_shape Shape, conv_tile Tile, class T, class Sink> struct conv_3x3
       for (int o = 0; o < Tile.warp_octets; ++o)
 #pragma unroll
         for (int p = 0; p <= pairs; ++p) ptx::load_matrices(rows[o][p], at(step, o, 2 * p));
-      // Taps 0 and 2 multiply the pairs as they lie. Tap 1 begins in the middle of one: it is loaded once more, because a
-      // product takes four registers in a row, and moving them costs the tensor cores more than shared memory loses.
+      // Taps 0 and 2 multiply the pairs as they lie. Tap 1 begins in the middle of one: it is loaded once more, because
+      // a product takes four registers in a row, and moving them costs the tensor cores more than shared memory loses.
 #pragma unroll
       for (int dy : {0, 2, 1}) {
         std::uint32_t b[n_tiles / 2][4];

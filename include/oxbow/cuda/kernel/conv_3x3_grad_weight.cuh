@@ -93,7 +93,7 @@ template <grad_tile Tile, class T> struct conv_3x3_grad_weight {
   /// A patch, and the way from one to the next: counted, because a division takes as long as twenty products.
   struct patch_walk {
     int y, x, patches_x;
-    __device__ patch_walk(int patch, int patches_x) : y{patch / patches_x}, x{patch % patches_x}, patches_x{patches_x} {}
+    __device__ patch_walk(int patch, int all_x) : y{patch / all_x}, x{patch % all_x}, patches_x{all_x} {}
     __device__ void advance() {
       if (++x == patches_x) x = 0, ++y;
     }
@@ -169,8 +169,10 @@ template <grad_tile Tile, class T> struct conv_3x3_grad_weight {
         for (int m = 0; m < 2; ++m) {
           auto const& u = dy == 0 ? pair[j & 1][m] : dy == 1 ? middle[m] : pair[(j + 1) & 1][m];
 #pragma unroll
-          for (int n = 0; n < 4; ++n)
-            ptx::multiply(acc[dy * 2 + m][n], T{}, u[0], u[1], u[2], u[3], b[n / 2][n % 2 * 2], b[n / 2][n % 2 * 2 + 1]);
+          for (int n = 0; n < 4; ++n) {
+            std::uint32_t const b0 = b[n / 2][n % 2 * 2], b1 = b[n / 2][n % 2 * 2 + 1];
+            ptx::multiply(acc[dy * 2 + m][n], T{}, u[0], u[1], u[2], u[3], b0, b1);
+          }
         }
       if constexpr (Bias) {
         // what is a column of the right operand is a row of the left one: the same registers, in another order

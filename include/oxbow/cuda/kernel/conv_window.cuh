@@ -96,9 +96,9 @@ template <window_tile Tile, class T, class Sink> struct conv_window {
     for (int r = 0; r < a_rounds; ++r) {
       int const item = r * threads + thread, p = item / (8 * pieces) * 8 + item % 8;
       bool inside = real & (mine[r] >= 0);
-      int const y = coordinate<Plain>((mine[r] >> 16) * s.stride_y + top, s.spread_y, shift_y, height, s.mirror, inside);
-      int const x =
-          coordinate<Plain>((mine[r] & 0xffff) * s.stride_x + left, s.spread_x, shift_x, width, s.mirror, inside);
+      int const v = (mine[r] >> 16) * s.stride_y + top, u = (mine[r] & 0xffff) * s.stride_x + left;
+      int const y = coordinate<Plain>(v, s.spread_y, shift_y, height, s.mirror, inside);
+      int const x = coordinate<Plain>(u, s.spread_x, shift_x, width, s.mirror, inside);
       unsigned const from = static_cast<unsigned>(y) * static_cast<unsigned>(row) +
                             static_cast<unsigned>(x) * static_cast<unsigned>(pixel) +
                             static_cast<unsigned>(channel) * 2 / static_cast<unsigned>(sizeof(T));

@@ -179,7 +179,8 @@ template <window_grad_tile Tile, class T> struct conv_window_grad_weight {
     for (int m = 0; m < 2; ++m)
 #pragma unroll
       for (int n = 0; n < n_tiles; ++n)
-        a.sums.store(sums.weight[m][n], split, tap, tile_c * channels + wc * 32 + m * 16, j.k0 + wk * n_tiles * 8 + n * 8);
+        a.sums.store(sums.weight[m][n], split, tap, tile_c * channels + wc * 32 + m * 16,
+                     j.k0 + wk * n_tiles * 8 + n * 8);
     if (sum_gradient) {
       int const width = (s.outputs + 7) & ~7;
 #pragma unroll

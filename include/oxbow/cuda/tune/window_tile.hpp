@@ -33,7 +33,8 @@ struct window_tile {
   constexpr int pixels() const { return 16 * m_tiles * warps_m; }
   constexpr int columns() const { return 8 * octets * warps_n; }
   constexpr int stage_bytes() const { return 2 * chunk * (pixels() + columns()); }
-  /// Blocks that a multiprocessor holds at once, at most three; the registers of a thread, estimated: sums, and 76 more.
+  /// Blocks that a multiprocessor holds at once, at most three. The registers of a thread are an estimate: its sums,
+  /// and 76 more.
   constexpr int resident(chip const& c) const {
     int const by_shared = c.shared / (stages * stage_bytes() + 1024);
     int const by_registers = c.registers / (threads() * (4 * m_tiles * octets + 76));
@@ -50,9 +51,9 @@ constexpr int blocks(window_shape const& s, window_tile const& t) {
 }
 
 /// The tile that leaves the busiest multiprocessor with the least work. Work is counted in products of 16 × 8 × 16,
-/// with a few more for the loads that surround them, which weigh more in small tiles. Few stages of these kernels follow
-/// one another, so that what a block waits for is hidden by others: three tiles of 64 × 128 at a time took .6 to .9 of
-/// the time of two of 128 × 128, for every up-convolution of unet_2015, there and back (measured on an H200).
+/// with a few more for the loads that surround them, which weigh more in small tiles. Few stages of these kernels
+/// follow one another, so that what a block waits for is hidden by others: three tiles of 64 × 128 at a time took .6 to
+/// .9 of the time of two of 128 × 128, for every up-convolution of unet_2015, there and back (measured on an H200).
 constexpr window_tile pick(window_shape const& s, chip const& c) {
   constexpr window_tile candidates[] = {{4, 8, 2, 2, 64, 2}, {4, 8, 4, 1, 64, 2}, {2, 8, 2, 2, 64, 3},
                                         {2, 8, 4, 1, 64, 2}, {2, 4, 4, 1, 32, 3}, {1, 4, 4, 1, 32, 3}};
