@@ -4,6 +4,7 @@
 #include <sstream>
 
 #include <oxbow/lower/write_svg.hpp>
+#include <oxbow/oxbow.hpp>
 
 #include "support/cells.hpp"
 #include "support/experiment.hpp"

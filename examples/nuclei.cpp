@@ -1,6 +1,8 @@
 // Nuclei, each for itself: objects that touch are parted by border weights, and found again as the parts of a
 // probability map. Scored by SEG and DET on images that are held out. Without arguments it draws its images:
 //   nuclei --images image --labels label --out run
+#include <oxbow/oxbow.hpp>
+
 #include "support/experiment.hpp"
 #include "support/folder.hpp"
 #include "support/nuclei.hpp"

@@ -20,7 +20,6 @@ METRICS = {
     "spills": "launch__local_memory_per_thread" ,
     "shared": "launch__shared_mem_per_block",
     "time": "gpu__time_duration.sum",
-    "clock": "sm__cycles_elapsed.avg.per_second",
 }
 OPERATIONS_OF_AN_MMA = 2 * 16 * 8 * 16  # m16n8k16, one instruction of a warp
 UNITS = {"": 1, "byte": 1, "Kbyte": 1e3, "Mbyte": 1e6, "Gbyte": 1e9, "nsecond": 1e-3, "usecond": 1, "msecond": 1e3,
@@ -67,7 +66,7 @@ def kernels_of(text):
             "ptxas_spill_bytes": int(get["spills"]), "warp_instructions": {"all": 0}, "mma_flops": {"half": 0},
             "global_load": {"requested_bytes": 0, "sectors": 0, "unique_bytes": 0},
             "global_store": {"requested_bytes": 0, "sectors": 0, "unique_bytes": 0},
-            "shared": {"wavefronts": 0, "conflict_wavefronts": 0}, "microseconds": 0, "clock": get["clock"]})
+            "shared": {"wavefronts": 0, "conflict_wavefronts": 0}, "microseconds": 0})
         k["launches"] += 1
         k["blocks"] += product(launch["grid"])
         k["warp_instructions"]["all"] += get["instructions"]

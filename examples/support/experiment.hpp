@@ -11,6 +11,7 @@
 #include <CLI/CLI.hpp>
 #include <oxbow/io.hpp>
 #include <oxbow/lower/model.hpp>
+#include <oxbow/lower/network.hpp>
 #include <oxbow/predict/average.hpp>
 #include <oxbow/predict/predict.hpp>
 #include <oxbow/train/loop.hpp>

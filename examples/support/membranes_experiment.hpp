@@ -12,6 +12,16 @@
 #include <utility>
 #include <vector>
 
+#include <oxbow/augment/blur.hpp>
+#include <oxbow/augment/elastic.hpp>
+#include <oxbow/augment/grey.hpp>
+#include <oxbow/augment/rigid.hpp>
+#include <oxbow/metrics/membranes.hpp>
+#include <oxbow/objects/border_weights.hpp>
+#include <oxbow/objects/closed_borders.hpp>
+#include <oxbow/objects/smooth.hpp>
+#include <oxbow/objects/thinning.hpp>
+
 #include "experiment.hpp"
 #include "folder.hpp"
 #include "membrane_table.hpp"

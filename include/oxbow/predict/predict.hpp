@@ -26,7 +26,7 @@ concept inferring_net = requires(Net net, image_view<float const> in, image_view
 };
 
 /// A network that computes while the host goes on: a tile is read, and another one's result written, meanwhile.
-///   start_infer(tile)      takes the tile, and returns
+///   start_infer(tile)      takes the tile, and returns; one that was started before and not finished is forgotten
 ///   finish_infer(logits)   waits for the logits of the tile that was started last
 template <class Net>
 concept asynchronous_inferring_net =

@@ -63,6 +63,22 @@ TEST_CASE_TEMPLATE("16 bits are near the oracle, and take half the memory", Back
   CHECK(halved::peak_bytes < .6 * large::inference::peak_bytes);
 }
 
+static_assert(asynchronous_inferring_net<network<small, oxbow::cuda>>);  // else predict would take turns with it
+
+TEST_CASE("a prediction in two calls is that of one, and none is finished that was not started") {
+  network<small, oxbow::cuda> net{};
+  image<float> const tile(small::tile, 1, .25f), other(small::tile, 1, -.5f);
+  image<float> whole{small::output, 3}, halves{small::output, 3};
+  CHECK_THROWS_WITH_AS(net.finish_infer(halves.view()), doctest::Contains("nothing has been started"),
+                       std::logic_error);
+  net.infer(tile.view(), whole.view());
+  CHECK_THROWS_AS(net.finish_infer(halves.view()), std::logic_error);
+  net.start_infer(other.view());  // and forgotten
+  net.start_infer(tile.view());
+  net.finish_infer(halves.view());
+  CHECK(halves.data == whole.data);
+}
+
 TEST_CASE("what does not fit says so") {
   network<small, oxbow::cuda> net{};
   image<float> wrong{{1, 20, 20}}, logits{small::output, 3};

@@ -122,7 +122,7 @@ TEST_CASE("weight gradients have as many blocks as the chip holds, and no block 
           tune::ceil_div(size, 4) * tune::ceil_div(size, 8));
 }
 
-TEST_CASE("up-convolutions get the tile with the fewest rounds") {
+TEST_CASE("up-convolutions get a tile that fills the chip") {
   constexpr window_shape up{.height = 28, .width = 28, .first = 1024, .second = 0, .outputs = 512, .phases_y = 2,
                             .phases_x = 2};
   window_tile const t = tune::pick(up, sm80::limits);

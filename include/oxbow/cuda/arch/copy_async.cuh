@@ -1,4 +1,5 @@
-// Copies from global to shared memory that run beside the arithmetic. One PTX instruction per function.
+// Copies from global to shared memory that run beside the arithmetic. One PTX instruction per function, with its
+// predicate where it has one.
 #pragma once
 #include <cstdint>
 
@@ -21,7 +22,8 @@ __device__ inline void copy_async(std::uint32_t to, void const* from, bool insid
   asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(to), "l"(from), "r"(inside ? 16 : 0) : "memory");
 }
 
-/// The same two where `wanted`, without a branch: what surrounds the copy is scheduled around it.
+/// The same two where `wanted`, without a branch: what surrounds the copy is scheduled around it. Elsewhere both
+/// addresses may be anything.
 /// source  PTX ISA, "Predicated Execution"
 __device__ inline void copy_async_if(bool wanted, std::uint32_t to, void const* from) {
   asm volatile(

@@ -136,7 +136,7 @@ template <conv_shape Shape, conv_tile Tile, class T, class Sink> struct conv_3x3
     auto const column_at = [&](int i) { return ptx::shared_address(s.column[0]) + i * column_bytes; };
     share const mine = my_share();
     int const y0 = at.y * tile_height, x0 = at.x * tile_width;
-    pixels::load(halo_at(q0), a.first, a.second, y0, x0, q0, 0, pixels::rounds);
+    pixels::load(halo_at(q0), a.first, a.second, y0, x0, q0, 0, pixels::rounds, true);
 #pragma unroll
     for (int i = 0; i < Tile.stages - 1; ++i) {
       load_column(column_at(i), a, at, q0 + i / 3, i % 3, true);

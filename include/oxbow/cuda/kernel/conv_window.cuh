@@ -68,10 +68,10 @@ template <window_tile Tile, class T, class Sink> struct conv_window {
     return v;
   }
   __device__ static void load(std::uint32_t stage, args const& a, slots const& mine, int tile_n, int i, int total,
-                              stage_walk const& at) {
+                              stage_walk const& walk) {
     window_shape const& s = a.shape;
-    if (s.spread_y == 1 && s.spread_x == 1 && !s.mirror) load_pixels<true>(stage, a, mine, at);
-    else load_pixels<false>(stage, a, mine, at);
+    if (s.spread_y == 1 && s.spread_x == 1 && !s.mirror) load_pixels<true>(stage, a, mine, walk);
+    else load_pixels<false>(stage, a, mine, walk);
     uint4 const* const from = a.weights + (static_cast<long long>(tile_n) * total + i) * (b_bytes / 16) + threadIdx.x;
 #pragma unroll
     for (int r = 0; r < b_rounds; ++r)

@@ -11,7 +11,7 @@ struct spot {
 };
 
 /// What of another tensor a step needs for a pixel, as it lies in memory; zero where the pixel is not inside. A step
-/// that reads memory has
+/// that reads tensors may have
 ///   fetched      such a type
 ///   fetch(p)     → fetched: nothing but loads
 ///   (v, p, f)    the step, with what was fetched

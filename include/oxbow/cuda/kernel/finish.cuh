@@ -12,7 +12,7 @@
 namespace oxbow::on_cuda {
 
 /// A step is a struct of scalars with at(k), which gets it ready for the channels k … k + 7, once for many pixels. What
-/// at() returns is called with the eight values of a pixel and changes them.
+/// at() returns is called with the eight values of a pixel and changes them; it may have something to fetch first.
 template <class S>
 concept finishing_step = requires(S const& s, octet& v, spot p) {
   finish_with(s.at(0), v, p, fetch(s.at(0), p));

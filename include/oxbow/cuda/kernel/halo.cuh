@@ -29,7 +29,7 @@ template <conv_shape Shape, conv_tile Tile, class T> struct halo {
 
   /// Rounds [from, to) of chunk q of the tile whose first output pixel is (y0, x0), where `wanted`.
   __device__ static void load(std::uint32_t to_shared, source<T const> const& first, source<T const> const& second,
-                              int y0, int x0, int q, int from, int to, bool wanted = true) {
+                              int y0, int x0, int q, int from, int to, bool wanted) {
     bool const in_first = Shape.second == 0 || q < first_chunks;
     int const pixel = in_first ? first.data.pixel : second.data.pixel;
     int const row = in_first ? first.data.row : second.data.row;

@@ -196,6 +196,8 @@ template <class T, pooling Pooling, class Steps = chain<>> struct scatter {
         }
       }
     }
+    __device__ void operator()(octet& v, spot p) const { (*this)(v, p, fetch(p)); }
+
     /// To the pixel (y, x) of the window; to one that lies in none, in an odd last row or column, zero.
     __device__ void give(octet const& v, spot here, int y, int x, unsigned places,
                          typename fetched_by<typename Steps::channels>::type const& f) const {

@@ -41,7 +41,8 @@ struct cuda_bf16 : cuda {
 struct cuda_tf32 : cuda {
   static constexpr element activations = element::tf32;
 };
-/// A back end whose tiles are picked for another chip: tuned<cuda_f16, on_cuda::sm90>.
+/// A back end whose tiles are picked for another chip: tuned<cuda_f16, on_cuda::sm90>. Those for an H100 need up to
+/// 113 KB of shared memory for a block, which GPUs of 99 KB do not have.
 template <class Backend, class Chip> struct tuned : Backend {
   using chip = Chip;
 };
@@ -115,6 +116,7 @@ template <class Model, class Backend> class device_network {
   /// tile, the second one waits for the logits of the last tile that was started.
   void start_infer(image_view<float const> tile) {
     require_image("the tile", tile.size, tile.channels, Model::tile, Model::input_channels);
+    inferring_ = false;
     device_.use();
     if (!inference_)
       inference_ = std::make_unique<inference_executor>(device_, stream_.get(), "inference", values_, nullptr, nullptr,
@@ -133,6 +135,7 @@ template <class Model, class Backend> class device_network {
     if (!inferring_) throw std::logic_error("finish_infer: nothing has been started.");
     device_.use();
     wait(stream_.get(), "inference program");
+    inferring_ = false;
     from_layout(reinterpret_cast<float const*>(logits_.data()), logits);
   }
 

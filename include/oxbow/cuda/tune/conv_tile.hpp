@@ -76,8 +76,8 @@ struct conv_cost {
 
 /// The total is a sum of what the busiest multiprocessor does, in cycles, fitted to 196 tiles of the layers of
 /// unet_2015 on an H200 (docs/gpu-performance.md): within 11 % of two in three of them, and what it picks takes 2 %
-/// longer than the best of the tiles measured for each layer. A chip that nobody has measured is taken to differ in the
-/// rate of its tensor cores alone.
+/// longer than the best of the tiles measured for each layer. A chip that nobody has measured is taken to be alike, but
+/// for the figures of `chip`, and its bounds count as well.
 constexpr conv_cost cost_of(conv_shape const& s, conv_tile const& t, chip const& c) {
   int const tiles = t.tiles(s), grid = t.grid ? t.grid : tiles, all = s.chunks(), split = split_tiles(tiles, grid, all);
   int const blocks = ceil_div(grid, c.multiprocessors), most = t.resident(c) < 3 ? t.resident(c) : 3;
@@ -100,6 +100,7 @@ constexpr conv_cost cost_of(conv_shape const& s, conv_tile const& t, chip const&
              3 * busiest * 247 / together +          // a barrier for each column of taps
              5977. * passes + 0.24 * shared_sums) *  // filling the pipeline and storing; adding sums
             microseconds;
+  if (!c.measured) r.total += r.tensor > r.shared && r.tensor > r.l2 ? r.tensor : r.shared > r.l2 ? r.shared : r.l2;
   return r;
 }
 
