@@ -1,5 +1,5 @@
-// The paper's first experiment: membranes in slices of electron microscopy, learned with elastic deformations and border
-// weights, and scored as the ISBI 2012 challenge does, every epoch, on slices that are held out:
+// The paper's first experiment: membranes in slices of electron microscopy, learned with elastic deformations and
+// border weights, and scored as the ISBI 2012 challenge does, every epoch, on slices that are held out:
 //   em_membranes --images train/image --labels train/label --out run
 #include <oxbow/oxbow.hpp>
 

@@ -7,8 +7,8 @@ BUILD is a build folder in which the target gpu_programs has been built. PyTorch
 precision, with cuDNN's choice by trial, and runs as a user would write it (eager) and as a captured graph of everything
 between upload and answer; with --compile by torch.compile's mode max-autotune as well. A call's time is from the host's
 tile to the host's logits, or loss, its own upload included; the graph of a training step leaves out the scaling of the
-loss, which costs PyTorch nothing that way. Prints a line per program and task: the median of the rounds' medians in
-milliseconds, the least and the largest, and its ratio to Oxbow's.
+loss, which costs PyTorch nothing that way. Prints a line per program and task: the median of the rounds in
+milliseconds, the least and the largest, and its ratio to Oxbow's. A round is the median of its calls, Oxbow's their mean.
 """
 import argparse
 import pathlib
@@ -164,8 +164,8 @@ def main():
             torch.cuda.empty_cache(), torch.cuda.reset_peak_memory_stats()
             calls[how] = make(how)
             milliseconds(calls[how], 10)
-            print(f"{task}, PyTorch {how}: {torch.cuda.max_memory_allocated() / 2**20:.0f} MiB at most, others' included",
-                  flush=True)
+            most = torch.cuda.max_memory_allocated() / 2**20
+            print(f"{task}, PyTorch {how}: {most:.0f} MiB at most, others' included", flush=True)
         times = {}
         for _ in range(given.rounds):
             times.setdefault("Oxbow", []).append(ours(given.build, task, given.chip, given.runs))
