@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 """unet_2015 at 572, batch 1, 16 bits, on a GPU: Oxbow's programs beside PyTorch's, in turn.
 
-usage: gpu.py BUILD [--chip h100|a100] [--rounds N] [--runs N] [--compile]
+usage: gpu.py BUILD [--chip h100|a100] [--rounds N] [--runs N]
 
 BUILD is a build folder in which the target gpu_programs has been built. PyTorch's twin is channels-last, in half
 precision, with cuDNN's choice by trial, and runs as a user would write it (eager) and as a captured graph of everything
-between upload and answer; with --compile by torch.compile's mode max-autotune as well. A call's time is from the host's
-tile to the host's logits, or loss, its own upload included; the graph of a training step leaves out the scaling of the
-loss, which costs PyTorch nothing that way. Prints a line per program and task: the median of the rounds in
-milliseconds, the least and the largest, and its ratio to Oxbow's. A round is the median of its calls, Oxbow's their mean.
+between upload and answer. A call's time is from the host's tile to the host's logits, or loss, its own upload included;
+the graph of a training step leaves out the scaling of the loss, which costs PyTorch nothing that way. Prints a line per
+program and task: the median of the rounds in milliseconds, the least and the largest, and its ratio to Oxbow's. A round
+is the median of its calls, Oxbow's their mean.
 """
 import argparse
 import pathlib
@@ -21,27 +21,16 @@ import time
 import torch
 import torch.nn.functional as F
 
-root = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(root / "tests" / "interop"))
-import networks  # noqa: E402
+import plain
 
 SIZE, OUTPUT = 572, 388
 
 
-class Plain(networks.UNet):
-    """Without what the tests add: margins, and masks of dropout that equal Oxbow's."""
+class Peer(plain.PlainUNet):
+    in_place = True
 
     def __init__(self):
         super().__init__(depth=4, first=64, paper=True)
-
-    def relu(self, x):
-        return F.relu(x, inplace=True)
-
-    def max_pool(self, x, window=2):
-        return F.max_pool2d(x, window)
-
-    def dropout(self, x, rate):
-        return F.dropout(x, rate, self.training)
 
 
 def milliseconds(call, runs):
@@ -70,7 +59,7 @@ def captured(work):
 
 
 def inference(how):
-    net = Plain().cuda().half().to(memory_format=torch.channels_last).eval()
+    net = Peer().cuda().half().to(memory_format=torch.channels_last).eval()
     tile = torch.randn(1, 1, SIZE, SIZE).pin_memory()
     logits = torch.empty(1, 2, OUTPUT, OUTPUT).pin_memory()
     if how == "eager":
@@ -80,11 +69,10 @@ def inference(how):
             logits.copy_(net(x).float())
         return call
     x = tile.cuda()
-    run = torch.compile(net, mode="max-autotune-no-cudagraphs") if how == "compiled" else net
 
     @torch.no_grad()
     def work():
-        return run(x.half().to(memory_format=torch.channels_last)).float()
+        return net(x.half().to(memory_format=torch.channels_last)).float()
     graph, result = captured(work)
 
     def call():
@@ -95,20 +83,19 @@ def inference(how):
 
 
 def training(how):
-    net = Plain().cuda().to(memory_format=torch.channels_last).train()
+    net = Peer().cuda().to(memory_format=torch.channels_last).train()
     tile = torch.randn(1, 1, SIZE, SIZE).pin_memory()
     labels = torch.randint(0, 2, (1, OUTPUT, OUTPUT)).pin_memory()
     weights = torch.ones(1, OUTPUT, OUTPUT).pin_memory()
     optimizer = torch.optim.SGD(net.parameters(), lr=1e-3, momentum=.99, fused=True)
     x, y, w = tile.cuda(), labels.cuda(), weights.cuda()
-    run = torch.compile(net, mode="max-autotune-no-cudagraphs") if how == "compiled" else net
 
     def upload():
         x.copy_(tile, non_blocking=True), y.copy_(labels, non_blocking=True), w.copy_(weights, non_blocking=True)
 
     def loss_of():
         with torch.autocast("cuda", torch.float16, cache_enabled=how == "eager"):
-            logits = run(x.to(memory_format=torch.channels_last))
+            logits = net(x.to(memory_format=torch.channels_last))
         return (F.cross_entropy(logits.float(), y, reduction="none") * w).mean()
     if how == "eager":
         scaler = torch.amp.GradScaler("cuda")
@@ -153,14 +140,12 @@ def main():
     words.add_argument("--chip", default="h100", choices=("a100", "h100"))
     words.add_argument("--rounds", type=int, default=3)
     words.add_argument("--runs", type=int, default=50)
-    words.add_argument("--compile", action="store_true")
     given = words.parse_args()
     torch.backends.cudnn.benchmark = True
     print(f"{torch.cuda.get_device_name()}, PyTorch {torch.__version__}, cuDNN {torch.backends.cudnn.version()}")
-    ways = ["eager", "graph"] + (["compiled"] if given.compile else [])
     for task, make in (("infer", inference), ("train", training)):
         calls = {}
-        for how in ways:
+        for how in ("eager", "graph"):
             torch.cuda.empty_cache(), torch.cuda.reset_peak_memory_stats()
             calls[how] = make(how)
             milliseconds(calls[how], 10)

@@ -27,25 +27,11 @@ def tile_of(folder, size):
 def torch_network(folder, arguments):
     """The twin of the Oxbow type, with its weights; as plain as a user would write it."""
     import torch
-    import torch.nn.functional as F
 
-    sys.path.insert(0, str(here.parents[1] / "tests" / "interop"))
-    import networks
-
-    class Plain(networks.UNet):
-        """Without what the tests add: margins, and masks of dropout that equal Oxbow's."""
-
-        def relu(self, x):
-            return F.relu(x)
-
-        def max_pool(self, x, window=2):
-            return F.max_pool2d(x, window)
-
-        def dropout(self, x, rate):
-            return F.dropout(x, rate, self.training)
+    import plain
 
     with torch.device("meta"):  # no initial values that the file overwrites at once
-        net = Plain(**arguments)
+        net = plain.PlainUNet(**arguments)
     weights = array(folder, "weights.bin", np.float32)
     state = {}
     for t in description(folder)["tensors"]:

@@ -21,8 +21,7 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tests" / "interop"))
-import networks
+import plain
 
 TILE, OUTPUT = 444, 260  # of a tile to learn from: valid convolutions take 92 pixels per side
 HALO, MIDDLE = (TILE - OUTPUT) // 2, (TILE - 1) / 2
@@ -30,9 +29,11 @@ SEEN = 700  # of a tile to predict with; its output of 516 covers a slice
 RATE, MOMENTUM, WARM_UP, CLIP = 1e-3, 0.99, 100, 1.0
 
 
-class Twin(networks.UNet):
+class Twin(plain.PlainUNet):
     """seq<scale_of<16, …<128, seq<stage<256>, dropout<0.5f>>>>, conv<2, 1>>, as plain as a user would write it:
     without the margins and Oxbow's masks that the tests add."""
+
+    in_place = True
 
     def __init__(self):
         super().__init__(depth=4, first=16, paper=True)
@@ -45,15 +46,6 @@ class Twin(networks.UNet):
                 continue
             torch.nn.init.normal_(module.weight, 0, math.sqrt(2 / inputs))
             torch.nn.init.zeros_(module.bias)
-
-    def relu(self, x):
-        return F.relu(x, inplace=True)
-
-    def max_pool(self, x, window=2):
-        return F.max_pool2d(x, window)
-
-    def dropout(self, x, rate):
-        return F.dropout(x, rate, self.training)
 
 
 # ---- data -----------------------------------------------------------------------------------------------------------

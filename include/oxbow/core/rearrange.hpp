@@ -9,15 +9,15 @@ namespace oxbow {
 
 namespace detail {
 
-/// f(element in the layout, element channels-last, how many lie side by side). For fewer than 16 channels both are the
-/// same, and everything is one run.
+/// f(element in the layout, element channels-last, how many lie side by side). For up to 16 channels both are the same,
+/// and everything is one run.
 template <class F> void for_each_run(extent size, int channels, F&& f) {
-  int const lanes = layout::lanes(channels);
   std::int64_t const pixels = size.volume();
-  if (lanes == channels && layout::blocks(channels) == 1) return f(std::int64_t{0}, std::int64_t{0}, pixels * channels);
+  if (channels <= layout::block) return f(std::int64_t{0}, std::int64_t{0}, pixels * channels);
   for (int b = 0; b < layout::blocks(channels); ++b) {
     std::int64_t const count = std::min(layout::block, channels - b * layout::block);
-    for (std::int64_t p = 0; p < pixels; ++p) f((b * pixels + p) * lanes, p * channels + b * layout::block, count);
+    for (std::int64_t p = 0; p < pixels; ++p)
+      f((b * pixels + p) * layout::block, p * channels + b * layout::block, count);
   }
 }
 

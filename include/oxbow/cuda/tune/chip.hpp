@@ -17,8 +17,8 @@ struct chip {
 struct sm80 {
   static constexpr chip limits{108, 1.41e9, 5.0e12, 0.5, 164 * 1024};  // A100
 };
-struct sm90 : sm80 {
-  static constexpr chip limits{132, 1.755e9, 7.0e12, 0.653, 228 * 1024, 65536, true};  // H100, mma.sync alone
+struct sm90 : sm80 {  // H100, mma.sync alone; times are an H200's
+  static constexpr chip limits{132, 1.755e9, 7.0e12, 0.653, 228 * 1024, 65536, true};
 };
 struct sm100 : sm90 {};
 

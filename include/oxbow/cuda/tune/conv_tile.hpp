@@ -75,9 +75,9 @@ struct conv_cost {
 };
 
 /// The total is a sum of what the busiest multiprocessor does, in cycles, fitted to 196 tiles of the layers of
-/// unet_2015 on an H200 (docs/gpu-performance.md): within 11 % of two in three of them, and what it picks takes 2 %
-/// longer than the best of the tiles measured for each layer. A chip that nobody has measured is taken to be alike, but
-/// for the figures of `chip`, and its bounds count as well.
+/// unet_2015 on an H200 (docs/gpu-performance.md): within 11 % of two in three of them, and of the tiles measured those
+/// that it ranks first take 2 % longer than the best. A chip that nobody has measured is taken to be alike, but for the
+/// figures of `chip`, and its bounds count as well.
 constexpr conv_cost cost_of(conv_shape const& s, conv_tile const& t, chip const& c) {
   int const tiles = t.tiles(s), grid = t.grid ? t.grid : tiles, all = s.chunks(), split = split_tiles(tiles, grid, all);
   int const blocks = ceil_div(grid, c.multiprocessors), most = t.resident(c) < 3 ? t.resident(c) : 3;
