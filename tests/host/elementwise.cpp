@@ -162,7 +162,10 @@ TEST_CASE("dropout masks a patch with its part of the tensor's mask, to the bit"
     random_stream const stream = ops::drop_stream({seed, 7, 3}, 2);
     floats const masked = ops::drop(x, stream, rate);
     owned_patch y{any.part(size), channels, any.below(2) == 0};
-    on_host::drop(y.show(x).p, size, channels, stream, rate);
+    patch const whole = y.show(x).p;  // in two parts where a cut between blocks is possible
+    int const first = channels > 16 && any.below(2) == 0 ? 16 : channels;
+    on_host::drop(whole.slice(0, first), size, channels, 0, stream, rate);
+    if (first < channels) on_host::drop(whole.slice(first, channels - first), size, channels, first, stream, rate);
     INFO(seed, ": ", describe(size, y.p.where, channels), ", rate ", rate);
     CHECK(mismatch(y, masked) == "");
     for (float const e : masked.data) ++(e == 0 ? dropped : kept);

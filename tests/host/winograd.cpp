@@ -102,7 +102,7 @@ template <int Tile> errors layer_errors(int channels, chance& any) {
       blocks.floats()[(c / 16 * in.volume() + p) * 16 + c % 16] = x[static_cast<std::size_t>(c * in.volume() + p)];
   auto const run = [&](box_type const& box, on_host::memory const& weights, float* made, patch const& to) {
     for (int b = 0; b < layout::blocks(channels); ++b)
-      box.transform(b, blocks.floats() + b * in.volume() * 16, in.width * 16, 0, 0, rows, columns, v.floats());
+      box.transform(b, {blocks.floats() + b * in.volume() * 16, in.width * 16}, 0, 0, rows, columns, v.floats());
     box.template multiply<&function_of<identity>::self>(v.floats(), weights.floats(), made, bias.floats(), m.floats(),
                                                         to);
   };
@@ -178,10 +178,13 @@ TEST_CASE("the cost model takes large tiles for large images, small ones for sma
   static_assert(fastest_tile({64, 64, 2, 2}, 4) == 0);
   static_assert(fastest_tile({1024, 1024, 28, 28}, 4) == 4);
   static_assert(fastest_tile({280, 270, 13, 10}, 4) == 4 && on_host::transforms_by_panel(280, 270, 4));
-  constexpr instruction wide{.kind = op_kind::convolve, .in_channels = 280, .out_channels = 270};
-  static_assert(on_host::transforms_in_boxes(wide, {.tile = {1, 24, 28}, .count = {1, 1, 2}}, 4));
-  static_assert(on_host::transforms_in_boxes(wide, {.tile = {1, 16, 24}, .count = {1, 7, 1}}, 4));
-  static_assert(!on_host::transforms_in_boxes(wide, {.tile = {1, 4, 24}, .count = {1, 7, 1}}, 4));
+  constexpr auto wide = [](int height, int width) {
+    return instruction{.kind = op_kind::convolve, .out_size = {1, height, width}, .in_channels = 280, .out_channels = 270};
+  };
+  constexpr auto rows_of_tiles = [](int count) { return on_host::step_tiles{.unit = {1, 4, 4}, .count = {1, count, 1}}; };
+  static_assert(on_host::transforms_in_boxes(wide(24, 28), rows_of_tiles(2), 4));
+  static_assert(on_host::transforms_in_boxes(wide(112, 24), rows_of_tiles(7), 4));
+  static_assert(!on_host::transforms_in_boxes(wide(28, 24), rows_of_tiles(7), 4));
   static_assert(!on_host::transforms_by_panel(256, 256, 4) && !on_host::transforms_by_panel(1024, 1024, 0));
   static_assert(fastest_tile({1, 64, 568, 568}, 4) == 0);
   constexpr instruction strided{.kind = op_kind::convolve,
@@ -214,7 +217,7 @@ TEST_CASE_TEMPLATE("weights that are made for each run give the bits of weights 
                    model<seq<layer<17>, layer<280>, layer<270>, conv<3, 1>>, tile<30, 26>>,
                    model<seq<layer<128>, layer<128>, conv<3, 1>>, tile<14, 14>>) {
   network<Model, host> keeps{{.threads = 2}, seed{3}}, makes{{.threads = 1, .keep_weights = false}, seed{3}},
-      crowd{{.threads = 7}, seed{3}};  // whose boxes are small, so that weights are transformed as a whole
+      crowd{{.threads = 7}, seed{3}};  // who share out channels, or rows of tiles so that weights are transformed as a whole
   example<Model> e;
   image<float> a{Model::output, 3}, b{Model::output, 3}, c{Model::output, 3};
   keeps.infer(std::as_const(e.tile).view(), a.view());

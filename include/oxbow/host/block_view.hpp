@@ -4,10 +4,11 @@
 
 namespace oxbow::on_host {
 
-/// The first pixel of a box; pixels are 16 floats apart, rows `row` floats.
+/// The first pixel of a box; pixels are 16 floats apart, rows `row` floats. The same pixel of the next 16 channels lies
+/// `next_block` floats behind, if it can be read there as well; else that is 0.
 struct block_view {
   float const* data = nullptr;
-  std::ptrdiff_t row = 0;
+  std::ptrdiff_t row = 0, next_block = 0;
 };
 
 /// rows × columns tiles of one image: tile (r, c) sees size × size pixels from origin + stride · (r, c) on.
@@ -21,31 +22,61 @@ struct tile_grid {
   std::int64_t gathered_floats() const { return part(0, 0, rows, columns).size.volume() * layout::block; }
 };
 
+/// A block of channels of joined operands that one tensor holds as a block of its own.
+struct stored_block {
+  operand const* tensor = nullptr;  ///< null: there is none, and its channels must be gathered
+  int channel = 0;                  ///< the block's first, of the tensor's
+
+  static stored_block find(operand const* operands, int count, int channels, int block) {
+    int const first = block * layout::block, end = first + layout::block < channels ? first + layout::block : channels;
+    for (int i = 0, begin = 0; i < count; begin += operands[i].count, ++i) {
+      operand const& o = operands[i];
+      if (first >= begin + o.count) continue;
+      int const channel = o.first_channel + first - begin;
+      bool const whole = first >= begin && end <= begin + o.count && channel % layout::block == 0;
+      if (whole && o.channels >= layout::block) return {&o, channel};
+      break;
+    }
+    return {};
+  }
+  /// Does the tensor hold these pixels of the value?
+  bool holds(box b) const {
+    for (int a = 0; a < 3; ++a) {
+      int const at = b.origin[a] + tensor->shift[a];
+      if (at < tensor->low[a] || at + b.size[a] > tensor->high[a]) return false;
+    }
+    return true;
+  }
+  /// The value's pixel at (z, y, x), 16 lanes.
+  float const* at(std::byte const* arena, int z, int y, int x) const {
+    operand const& o = *tensor;
+    std::int64_t const pixel = o.size.index(z + o.shift.depth, y + o.shift.height, x + o.shift.width);
+    return reinterpret_cast<float const*>(arena + o.offset) +
+           (channel / layout::block * o.size.volume() + pixel) * layout::block;
+  }
+};
+
 /// One block of channels of joined operands, tile by tile.
 class block_of_tiles {
  public:
   /// memory: gathered_floats() of the grid
   block_of_tiles(operand const* operands, int count, int channels, int block, std::byte const* arena, float* memory)
-      : operands_{operands}, count_{count}, channels_{channels}, block_{block}, arena_{arena}, memory_{memory} {
-    int const first = block * layout::block, wanted = lanes();
-    for (int i = 0, begin = 0; i < count; begin += operands[i].count, ++i) {
-      operand const& o = operands[i];
-      if (first >= begin + o.count) continue;
-      channel_ = o.first_channel + first - begin;
-      if (first >= begin && first + wanted <= begin + o.count && channel_ % layout::block == 0 &&
-          o.channels >= layout::block)
-        whole_ = &o;
-      break;
-    }
-  }
+      : operands_{operands},
+        count_{count},
+        channels_{channels},
+        block_{block},
+        arena_{arena},
+        memory_{memory},
+        whole_{stored_block::find(operands, count, channels, block)} {}
 
   /// Calls f(view, first row, first column, rows, columns) for parts that make up the grid: the tiles within one stored
   /// tensor are seen in place; those around them are gathered, with what no tensor has zero or mirrored.
   template <class F> void for_each_part(tile_grid const& g, F const& f) const {
     int row = 0, end_row = 0, column = 0, end_column = 0;  // the tiles within
-    if (whole_ != nullptr && whole_->shift.depth == 0 && whole_->low.depth <= 0 && whole_->high.depth > 0) {
-      within(g.top + whole_->shift.height, whole_->low.height, whole_->high.height, g, g.rows, row, end_row);
-      within(g.left + whole_->shift.width, whole_->low.width, whole_->high.width, g, g.columns, column, end_column);
+    operand const* const o = whole_.tensor;
+    if (o != nullptr && o->shift.depth == 0 && o->low.depth <= 0 && o->high.depth > 0) {
+      within(g.top + o->shift.height, o->low.height, o->high.height, g, g.rows, row, end_row);
+      within(g.left + o->shift.width, o->low.width, o->high.width, g, g.columns, column, end_column);
     }
     if (row >= end_row || column >= end_column) return gathered(g, 0, 0, g.rows, g.columns, f);
     gathered(g, 0, 0, row, g.columns, f);
@@ -66,12 +97,10 @@ class block_of_tiles {
     while (end > first && origin + (end - 1) * g.stride + g.size > high) --end;
   }
   block_view stored(box const& where) const {
-    operand const& o = *whole_;
-    std::int64_t const pixel =
-        o.size.index(0, where.origin.height + o.shift.height, where.origin.width + o.shift.width);
-    return {reinterpret_cast<float const*>(arena_ + o.offset) +
-                (channel_ / layout::block * o.size.volume() + pixel) * layout::block,
-            std::ptrdiff_t{o.size.width} * layout::block};
+    operand const& o = *whole_.tensor;
+    bool const more = whole_.channel + layout::block < o.first_channel + o.count;
+    return {whole_.at(arena_, 0, where.origin.height, where.origin.width), std::ptrdiff_t{o.size.width} * layout::block,
+            more ? o.size.volume() * layout::block : 0};
   }
   template <class F>
   void gathered(tile_grid const& g, int row, int column, int rows, int columns, F const& f) const {
@@ -84,10 +113,10 @@ class block_of_tiles {
   }
 
   operand const* operands_;
-  int count_, channels_, block_, channel_ = 0;
+  int count_, channels_, block_;
   std::byte const* arena_;
   float* memory_;
-  operand const* whole_ = nullptr;  ///< the one that holds the block, as a block
+  stored_block whole_;
 };
 
 }  // namespace oxbow::on_host

@@ -30,20 +30,21 @@ template <class Arch = native> void add(patch const& y, patch const& other) {
 
 /// x = x · mask, the mask that ops/dropout.hpp defines, to the bit; backward it is the same op on dy.
 ///
-/// shapes  x: any box of a value of value_size pixels and value_channels channels, from its channel 0 on
+/// shapes  x: any box of a value of value_size pixels and value_channels channels, from channel `first` on
 /// cost    four elements share one call of the random generator where the number of channels allows, about 20
 ///         multiplications; else up to twice as many calls
-inline void drop(patch const& x, extent value_size, int value_channels, random_stream const& stream, float rate) {
+inline void drop(patch const& x, extent value_size, int value_channels, int first, random_stream const& stream,
+                 float rate) {
   float const factors[2] = {1.f / (1.f - rate), 0.f};          // by index: nobody can predict a branch here
   auto const mask = [&](float& e, std::uint32_t word) { e *= factors[unit_float(word) < rate]; };
-  bool const by_four = value_channels % 4 == 0 && x.channels % 4 == 0;
+  bool const by_four = value_channels % 4 == 0 && first % 4 == 0 && x.channels % 4 == 0;
   box const& at = x.where;
   for (int b = 0; b < x.blocks(); ++b)
     for (int z = 0; z < at.size.depth; ++z)
       for (int y = 0; y < at.size.height; ++y) {
         int const channels = x.channels_in(b);
         std::int64_t const pixel = value_size.index(at.origin.depth + z, at.origin.height + y, at.origin.width);
-        auto element = static_cast<std::uint64_t>(pixel * value_channels + b * layout::block);
+        auto element = static_cast<std::uint64_t>(pixel * value_channels + first + b * layout::block);
         float* e = x.at(b, z, y, 0);
         float* const end = e + std::ptrdiff_t{at.size.width} * x.lanes;
         for (; e != end; e += x.lanes, element += static_cast<std::uint64_t>(value_channels)) {

@@ -6,18 +6,31 @@
 
 namespace oxbow::on_host {
 
-/// How the anchor's output is cut into tiles.
+/// How the anchor's output is cut into tiles: as many along each axis as `count` says, of about equal numbers of units.
 struct step_tiles {
-  extent tile{}, count{};
+  extent unit{}, count{};
   int input_channels = 0;  ///< of a convolution, gathered at a time
 
   constexpr std::int64_t tiles() const { return count.volume(); }
   constexpr box at(std::int64_t i, extent size) const {
-    int const x = static_cast<int>(i % count.width), y = static_cast<int>(i / count.width % count.height),
-              z = static_cast<int>(i / count.width / count.height);
-    box b{{z * tile.depth, y * tile.height, x * tile.width}, tile};
-    for (int a = 0; a < 3; ++a)
-      if (b.end(a) > size[a]) b.size[a] = size[a] - b.origin[a];
+    extent const place{static_cast<int>(i / count.width / count.height),
+                       static_cast<int>(i / count.width % count.height), static_cast<int>(i % count.width)};
+    box b{};
+    for (int a = 0; a < 3; ++a) {
+      int const units = (size[a] + unit[a] - 1) / unit[a];
+      auto const edge = [&](int n) {  // of the n-th tile
+        int const pixel = static_cast<int>(std::int64_t{n} * units / count[a]) * unit[a];
+        return pixel < size[a] ? pixel : size[a];
+      };
+      b.origin[a] = edge(place[a]);
+      b.size[a] = edge(place[a] + 1) - b.origin[a];
+    }
+    return b;
+  }
+  /// A box as large as the largest tile, in whole units.
+  constexpr box largest(extent size) const {
+    box b{{0, 0, 0}, unit};
+    for (int a = 0; a < 3; ++a) b.size[a] *= ((size[a] + unit[a] - 1) / unit[a] + count[a] - 1) / count[a];
     return b;
   }
 };
@@ -38,7 +51,8 @@ constexpr int even_part(int size, int most, int unit) {
 /// unit: what a tile's size must be a multiple of. The tiles of a step depend on its shape alone.
 template <class Arch> constexpr step_tiles tile_step(instruction const& anchor, extent unit) {
   extent const size = anchor.out_size;
-  step_tiles t{.tile = unit, .input_channels = anchor.in_channels};
+  extent tile = unit;
+  int input_channels = anchor.in_channels;
   bool const convolves = is_convolution(anchor.kind) || anchor.kind == op_kind::up_convolve;
   int pixels = plain_floats / (layout::blocks(anchor.out_channels) * layout::lanes(anchor.out_channels));
   if (convolves) {
@@ -51,16 +65,17 @@ template <class Arch> constexpr step_tiles tile_step(instruction const& anchor, 
   int group = unit.width;
   while (convolves && group % micro_tile_of<Arch>().pixels != 0) group += unit.width;
   int const widest = size.width <= 72 ? size.width : 60;
-  t.tile.width =
+  tile.width =
       size.width <= 72 ? (size.width + unit.width - 1) / unit.width * unit.width : even_part(size.width, widest, group);
-  t.tile.height = even_part(size.height, pixels / t.tile.width, unit.height);
+  tile.height = even_part(size.height, pixels / tile.width, unit.height);
   if (convolves && is_convolution(anchor.kind)) {
-    box const in = input_box(convolution_of(anchor), {{0, 0, 0}, t.tile});
+    box const in = input_box(convolution_of(anchor), {{0, 0, 0}, tile});
     int const blocks = input_floats / static_cast<int>(in.size.volume() * layout::block);
     int const channels = (blocks < 1 ? 1 : blocks) * layout::block;
-    if (channels < t.input_channels) t.input_channels = channels;
+    if (channels < input_channels) input_channels = channels;
   }
-  for (int a = 0; a < 3; ++a) t.count[a] = (size[a] + t.tile[a] - 1) / t.tile[a];
+  step_tiles t{.unit = tile, .input_channels = input_channels};
+  for (int a = 0; a < 3; ++a) t.count[a] = (size[a] + tile[a] - 1) / tile[a];
   return t;
 }
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <vector>
 
-#include <oxbow/host/gather.hpp>
+#include <oxbow/host/block_view.hpp>
 #include <oxbow/host/sweep.hpp>
 #include <oxbow/host/threads.hpp>
 
@@ -42,13 +42,20 @@ template <class F> void for_each_box(extent size, int part, int parts, F&& f) {
   }
 }
 
-/// A patch of one block of channels in memory of its own.
+/// A patch of one block of channels, to be read: where they lie, or in memory of its own.
 class block_patch {
  public:
-  /// Fills it with channels 16 · block … of what `from` shows.
+  /// Shows channels 16 · block … of what `from` shows. where: of one slice of depth
   patch const& gather_from(joined const& from, std::byte const* arena, box const& where, int block, int channels) {
     int const left = channels - block * layout::block;
     patch_ = patch::over(floats_, where, left < layout::block ? left : layout::block);
+    stored_block const stored = stored_block::find(from.operands, from.count, channels, block);
+    if (stored.tensor != nullptr && patch_.lanes == layout::block && stored.holds(where) &&
+        (where.size.width == stored.tensor->size.width || where.size.height == 1)) {
+      extent const& at = where.origin;  // nobody writes to what is shown
+      patch_.data = const_cast<float*>(stored.at(arena, at.depth, at.height, at.width));
+      return patch_;
+    }
     gather(patch_, from.operands, from.count, arena, block * layout::block);
     return patch_;
   }

@@ -1,8 +1,11 @@
 // One step of a plan: which kernel its form asks for, and how much memory that needs.
 #pragma once
+#include <deque>
+
 #include <oxbow/host/correlate.hpp>
 #include <oxbow/host/loss_overlap.hpp>
 #include <oxbow/host/normalisation.hpp>
+#include <oxbow/host/step_share.hpp>
 #include <oxbow/host/tile_program.hpp>
 #include <oxbow/host/winograd/weight_grad.hpp>
 
@@ -35,15 +38,19 @@ template <form Form, class Arch, tuning Tuned> struct step_kernel {
                            ? 0
                            : winograd_tile(a, Tuned.winograd);
       s.fast[Form.anchor] = fast;
-      s.tiles = fast > 0 ? fast_tiles(a, unit, fast, threads) : tile_step<Arch>(a, unit);
+      int const most = fast > 0 ? most_shares(s, panel) : 1;
+      s.tiles = fast > 0 ? fast_tiles(a, unit, fast, (threads + most - 1) / most) : tile_step<Arch>(a, unit);
+      s.shares = even_shares(a, s.tiles, most, threads);
       s.by_panel = transforms_in_boxes(a, s.tiles, fast);
+      s.panel_floats = panel_floats(s.by_panel ? 0 : fast, a.in_channels);
       // Tiles of one size need not read as much: poolings, strides and mirrors meet them in another phase, the
       // borders cut them. So each tile is asked; what it lays out now is what it lays out when it runs.
       static float origin[layout::block];
       s.thread_floats = 0;
-      for (std::int64_t i = 0; i < s.tiles.tiles(); ++i) {
-        tile_program<Form, Arch, Tuned.winograd> measured{s, nullptr, origin};
-        measured.run(s.tiles.at(i, a.out_size));
+      std::deque<step_share> const shares = shares_of(s);
+      for (std::int64_t i = 0; i < s.tiles.tiles() * s.shares; ++i) {
+        tile_program<Form, Arch, Tuned.winograd> measured{share(s, shares, i), nullptr, origin};
+        measured.run(s.tiles.at(i / s.shares, a.out_size));
         if (measured.used() > s.thread_floats) s.thread_floats = measured.used();
       }
     }
@@ -54,14 +61,35 @@ template <form Form, class Arch, tuning Tuned> struct step_kernel {
       reduce(s, c);
     } else {
       extent const size = s.instructions[Form.anchor].out_size;
-      c.pool.run(s.tiles.tiles(), [&](int thread, std::int64_t i) {
-        tile_program<Form, Arch, Tuned.winograd> program{s, &c, c.scratch_of(thread)};
-        program.run(s.tiles.at(i, size));
+      std::deque<step_share> const shares = shares_of(s);
+      c.pool.run(s.tiles.tiles() * s.shares, [&](int thread, std::int64_t i) {
+        tile_program<Form, Arch, Tuned.winograd> program{share(s, shares, i), &c, c.scratch_of(thread)};
+        program.run(s.tiles.at(i / s.shares, size));
       });
     }
   }
 
  private:
+  static constexpr int panel = packed_weights<Arch>::panel;
+
+  static std::deque<step_share> shares_of(prepared_step const& s) {
+    std::deque<step_share> all;
+    for (int n = 0; s.shares > 1 && n < s.shares; ++n) all.emplace_back(s, n, panel);
+    return all;
+  }
+  /// The share that piece i of the work belongs to: the shares of a tile follow one another.
+  static prepared_step const& share(prepared_step const& s, std::deque<step_share> const& shares, std::int64_t i) {
+    return s.shares == 1 ? s : shares[static_cast<std::size_t>(i % s.shares)].step();
+  }
+
+  /// Floats from one panel of packed weights to the next.
+  static std::int64_t panel_floats(int fast, int inputs) {
+    if constexpr (Tuned.winograd >= 2) if (fast == 2) return winograd_weights<Arch, 2>::panel_floats(inputs);
+    if constexpr (Tuned.winograd >= 4) if (fast == 4) return winograd_weights<Arch, 4>::panel_floats(inputs);
+    if constexpr (Tuned.winograd >= 6) if (fast == 6) return winograd_weights<Arch, 6>::panel_floats(inputs);
+    return packed_weights<Arch>::panel_floats(inputs, 9);
+  }
+
   /// Calls f with the algorithm for a gradient of weights.
   template <class F> static void with_correlator(int fast, correlation const& c, F const& f) {
     if constexpr (anchor == op_kind::convolve_grad_weight) {

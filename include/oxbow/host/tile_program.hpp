@@ -209,14 +209,15 @@ template <form Form, class Arch, int Most> class tile_program {
     for (int b = 0; b < layout::blocks(o.in_channels); ++b) {
       if (o.in[0].made != none) {
         patch const& from = made_[o.in[0].made];
-        fast.transform(b, from.at(b, 0, needed.origin.height - from.where.origin.height,
-                                  needed.origin.width - from.where.origin.width),
-                       std::ptrdiff_t{from.where.size.width} * layout::block, 0, 0, fast.rows(), fast.columns(), v);
+        fast.transform(b, {from.at(b, 0, needed.origin.height - from.where.origin.height,
+                                   needed.origin.width - from.where.origin.width),
+                           std::ptrdiff_t{from.where.size.width} * layout::block},
+                       0, 0, fast.rows(), fast.columns(), v);
         continue;
       }
       block_of_tiles const x{s_.operands + o.in[0].first, o.in[0].count, o.in_channels, b, c_->arena, gathered};
       x.for_each_part(grid, [&](block_view const& part, int row, int column, int rows, int columns) {
-        fast.transform(b, part.data, part.row, row, column, rows, columns, v);
+        fast.transform(b, part, row, column, rows, columns, v);
       });
     }
     if constexpr (activates_next(I)) {
@@ -296,7 +297,8 @@ template <form Form, class Arch, int Most> class tile_program {
       patch const other = input(I, 1 - main, where, o.out_channels);
       if (!measuring()) add<Arch>(y, other);
     } else if constexpr (kind == op_kind::drop) {
-      if (!measuring()) drop(y, o.out_size, o.out_channels, ops::drop_stream(c_->key, o.channel), o.rate);
+      if (!measuring())
+        drop(y, o.out_size, o.in_channels, s_.first_channel[I], ops::drop_stream(c_->key, o.channel), o.rate);
     } else {
       norm_op<kind>(o, y, I);
     }

@@ -18,6 +18,9 @@ struct fast_shape {
 /// Tiles of a box of more than 128 input channels: many share the weights that stream in from memory.
 inline constexpr int deep_box_tiles = 84;
 
+/// Fewer boxes than this for each thread are shared out with care: more even themselves out.
+inline constexpr int few_boxes = 8;
+
 /// Are all transformed weights more than a core's share of the last cache, so that boxes had better make theirs?
 constexpr bool transforms_by_panel(int inputs, int outputs, int tile) {
   constexpr std::int64_t most = 10 << 20;
@@ -75,10 +78,11 @@ constexpr box whole_tiles(box b, int tile) {
 }
 
 /// Boxes of a step whose anchor is done with `tile`: all begin on multiples of it, so a pixel's place in its tile, and
-/// with it every bit, does not depend on the boxes. They may then depend on the number of threads: few boxes are
-/// as many for each.
-constexpr step_tiles fast_tiles(instruction const& anchor, extent unit, int tile, int threads) {
-  constexpr int most = 42, widest = 32;  // tiles: the transforms of few channels stay in a cache of 1 MB
+/// with it every bit, does not depend on the boxes. They may then depend on how many there had better be: where they
+/// are few, a multiple of `sharers`.
+constexpr step_tiles fast_tiles(instruction const& anchor, extent unit, int tile, int sharers) {
+  // Tiles: the transforms of few channels stay in a cache of 1 MB. Two rows of them read less twice than one.
+  constexpr int most = 42, widest = 21;
   extent const size = anchor.out_size;
   for (int a = 1; a < 3; ++a)
     for (int const step = unit[a]; unit[a] % tile != 0;) unit[a] += step;
@@ -87,22 +91,40 @@ constexpr step_tiles fast_tiles(instruction const& anchor, extent unit, int tile
   int const per_unit = unit.height / tile * (unit.width / tile);
   int const wanted = (anchor.in_channels <= 128 ? most : deep_box_tiles) / per_unit;
   int const across = parts(columns, widest * tile / unit.width > 0 ? widest * tile / unit.width : 1);
-  int const width = parts(columns, across);
-  int height = wanted / width > 0 ? wanted / width : 1;
+  int const width = parts(columns, across), height = wanted / width > 0 ? wanted / width : 1;
   int down = parts(rows, height);
-  if (down * across < 8 * threads)
-    while (down < rows && down * across % threads != 0) ++down;
-  height = parts(rows, down);
-  step_tiles t{.tile = {1, height * unit.height, width * unit.width}, .input_channels = anchor.in_channels};
-  for (int a = 0; a < 3; ++a) t.count[a] = parts(size[a], t.tile[a]);
-  return t;
+  if (down * across < few_boxes * sharers)
+    while (down < rows && down * across % sharers != 0) ++down;
+  return {.unit = {1, unit.height, unit.width},
+          .count = {size.depth, down, across},
+          .input_channels = anchor.in_channels};
 }
 
-/// Are they made in boxes of this size? Not where threads want so many boxes that each would transform for few tiles.
+/// Into how many shares of channels, `most` at most, a step's boxes are cut, so that few of them keep `threads` threads
+/// busy: each share transforms the inputs again. Many boxes even themselves out.
+constexpr int even_shares(instruction const& anchor, step_tiles const& boxes, int most, int threads) {
+  if (boxes.tiles() >= few_boxes * threads) return 1;
+  double const transform = 5. / 16 / layout::blocks(anchor.out_channels);  // beside the products
+  box const largest = boxes.largest(anchor.out_size);
+  auto const time = [&](int shares) {
+    std::int64_t const rounds = (boxes.tiles() * shares + threads - 1) / threads;
+    double const all = static_cast<double>(anchor.out_size.volume()) / threads,
+                 whole_rounds = static_cast<double>(rounds * largest.size.volume()) / shares;
+    return (shares % threads == 0 ? all : whole_rounds) * (1 + transform * shares);
+  };
+  int best = 1;
+  for (int shares = 2; shares <= most; ++shares)
+    if (time(shares) < time(best)) best = shares;
+  return best;
+}
+
+/// Are transformed weights made in these boxes? Not where there are so many that each would transform for few tiles.
 constexpr bool transforms_in_boxes(instruction const& anchor, step_tiles const& boxes, int tile) {
-  constexpr int few_boxes = 2, enough_tiles = 24;
+  constexpr int hardly_any = 2, enough_tiles = 24;
   return transforms_by_panel(anchor.in_channels, anchor.out_channels, tile) &&
-         (boxes.tiles() <= few_boxes || boxes.tile.height / tile * (boxes.tile.width / tile) >= enough_tiles);
+         (boxes.tiles() <= hardly_any ||
+          fast_shape{.rows = anchor.out_size.height, .columns = anchor.out_size.width}.tiles(tile) >=
+              enough_tiles * boxes.tiles());
 }
 
 }  // namespace oxbow::on_host

@@ -32,10 +32,10 @@ template <class Arch, int Tile> class winograd_box {
   std::int64_t weight_floats() const { return transformed::panel_floats(chunk_); }
 
   /// One block of input channels of rows × columns of the box's tiles. x: what the first tap of the first one reads.
-  void transform(int block, float const* x, std::ptrdiff_t row, int first_row, int first_column, int rows, int columns,
+  void transform(int block, block_view const& x, int first_row, int first_column, int rows, int columns,
                  float* v) const {
     int const blocks = layout::blocks(chunk_);
-    transform_inputs<Arch, Tile>({x, row, rows, columns, first_row * columns_ + first_column, columns_},
+    transform_inputs<Arch, Tile>({x, rows, columns, first_row * columns_ + first_column, columns_},
                                  block % blocks, groups_, v + block / blocks * chunk_floats());
   }
   int rows() const { return rows_; }

@@ -150,13 +150,13 @@ template <class Arch, int Tile> class winograd_correlator {
       block_of_tiles{c_.b, c_.b_count, c_.columns, first_in / layout::block + b, arena, gathered}.for_each_part(
           x, [&](block_view const& part, int r, int c, int many_rows, int many_columns) {
             transform_input_rows<Arch, Tile, Pair>(
-                {part.data, part.row, many_rows, many_columns, r * columns + c, columns}, b, of, v);
+                {part, many_rows, many_columns, r * columns + c, columns}, b, of, v);
           });
     for (int b = 0; b < layout::blocks(outputs); ++b)
       block_of_tiles{c_.a, c_.a_count, c_.rows, first_out / layout::block + b, arena, gathered}.for_each_part(
           dy, [&](block_view const& part, int r, int c, int many_rows, int many_columns) {
             transform_output_grad_rows<Arch, Tile, Pair>(
-                {part.data, part.row, many_rows, many_columns, r * columns + c, columns}, b, of, d);
+                {part, many_rows, many_columns, r * columns + c, columns}, b, of, d);
           });
     for (int p = 0; p < 2 * w::size; ++p) {
       int const point = (p < w::size ? w::first_row(Pair) : w::second_row(Pair) - 1) * w::size + p;
