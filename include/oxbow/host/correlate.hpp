@@ -21,6 +21,7 @@ struct correlation {
   int a_count = 0;
   operand const* b = nullptr;
   int b_count = 0;
+  float* a_sums = nullptr;  ///< where an algorithm that meets all of a puts the sums over its pixels; null: nobody asks
 };
 
 namespace detail {

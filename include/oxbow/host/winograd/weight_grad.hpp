@@ -3,6 +3,7 @@
 #include <array>
 #include <cstring>
 #include <utility>
+#include <vector>
 
 #include <oxbow/host/block_view.hpp>
 #include <oxbow/host/correlate.hpp>
@@ -84,17 +85,26 @@ template <class Arch, int Tile> class winograd_correlator {
     return piece_floats + 2 * transformed_floats() + input_grid(strip_rows_, strip_columns_, 0, 0).gathered_floats();
   }
 
-  /// gradient: (output, input, tap). Adds to it if `accumulate`.
+  /// gradient: (output, input, tap). Adds to it, and to the sums of dy, if `accumulate`.
   template <class Scratch> void run(thread_pool& pool, std::byte const* arena, float* shared, Scratch const& scratch,
                                     float* gradient, bool accumulate) const {
     std::int64_t const pieces = std::int64_t{inputs_} * outputs_;
+    std::vector<double> a_sums(c_.a_sums != nullptr ? static_cast<std::size_t>(outputs_ * chunks_ * side) : 0);
     pool.run(pieces * chunks_, [&](int thread, std::int64_t i) {
       float* const memory = scratch(thread);
       float* const du = chunks_ == 1 ? memory : shared + i * piece_floats;
       int const piece = static_cast<int>(i / chunks_);
-      chunk(piece % inputs_, piece / inputs_, static_cast<int>(i % chunks_), arena, du, memory + piece_floats);
+      bool const sums = c_.a_sums != nullptr && piece % inputs_ == 0;
+      chunk(piece % inputs_, piece / inputs_, static_cast<int>(i % chunks_), arena, du, memory + piece_floats,
+            sums ? &a_sums[static_cast<std::size_t>((piece / inputs_ * chunks_ + i % chunks_) * side)] : nullptr);
       if (chunks_ == 1) finish(piece % inputs_, piece / inputs_, 0, side, du, gradient, accumulate);
     });
+    for (int k = 0; c_.a_sums != nullptr && k < c_.rows; ++k) {
+      double sum = accumulate ? static_cast<double>(c_.a_sums[k]) : 0;
+      for (int n = 0; n < chunks_; ++n)
+        sum += a_sums[static_cast<std::size_t>((k / side * chunks_ + n) * side + k % side)];
+      c_.a_sums[k] = static_cast<float>(sum);
+    }
     if (chunks_ == 1) return;
     pool.run(pieces * side_blocks, [&](int, std::int64_t i) {
       int const piece = static_cast<int>(i / side_blocks), first = static_cast<int>(i % side_blocks) * layout::block;
@@ -116,20 +126,21 @@ template <class Arch, int Tile> class winograd_correlator {
   }
   static int part_of(int whole, int first) { return whole - first < side ? whole - first : side; }
 
-  void chunk(int in_group, int out_group, int number, std::byte const* arena, float* du, float* memory) const {
+  void chunk(int in_group, int out_group, int number, std::byte const* arena, float* du, float* memory,
+             double* sums) const {
     std::memset(du, 0, sizeof(float) * static_cast<std::size_t>(piece_floats));
     int const end = static_cast<int>(std::int64_t{rows_} * (number + 1) / chunks_);
     for (int row = static_cast<int>(std::int64_t{rows_} * number / chunks_); row < end; row += strip_rows_)
       for (int column = 0; column < columns_; column += strip_columns_)
         strip(end - row < strip_rows_ ? end - row : strip_rows_,
               columns_ - column < strip_columns_ ? columns_ - column : strip_columns_, row, column, in_group * side,
-              out_group * side, arena, du, memory);
+              out_group * side, arena, du, memory, sums);
   }
 
   void strip(int rows, int columns, int row, int column, int first_in, int first_out, std::byte const* arena, float* du,
-             float* memory) const {
+             float* memory, double* sums) const {
     auto const pair = [&]<int Pair>() {
-      rows_of_pair<Pair>(rows, columns, row, column, first_in, first_out, arena, du, memory);
+      rows_of_pair<Pair>(rows, columns, row, column, first_in, first_out, arena, du, memory, sums);
     };
     pair.template operator()<-1>();
     pair.template operator()<0>();
@@ -139,7 +150,7 @@ template <class Arch, int Tile> class winograd_correlator {
 
   /// Two rows of points at a time: their transforms and sums stay in a cache of 1 MB.
   template <int Pair> void rows_of_pair(int rows, int columns, int row, int column, int first_in, int first_out,
-                                        std::byte const* arena, float* du, float* memory) const {
+                                        std::byte const* arena, float* du, float* memory, double* sums) const {
     using w = winograd<Tile>;
     int const tiles = rows * columns, inputs = part_of(c_.columns, first_in), outputs = part_of(c_.rows, first_out);
     tile_groups const of{tiles, side_blocks, tiles};
@@ -157,6 +168,7 @@ template <class Arch, int Tile> class winograd_correlator {
           dy, [&](block_view const& part, int r, int c, int many_rows, int many_columns) {
             transform_output_grad_rows<Arch, Tile, Pair>(
                 {part, many_rows, many_columns, r * columns + c, columns}, b, of, d);
+            if (Pair == 0 && sums != nullptr) add_pixels(part, many_rows, many_columns, sums + b * layout::block);
           });
     for (int p = 0; p < 2 * w::size; ++p) {
       int const point = (p < w::size ? w::first_row(Pair) : w::second_row(Pair) - 1) * w::size + p;
@@ -164,6 +176,24 @@ template <class Arch, int Tile> class winograd_correlator {
         products(v + p * of.point_floats + of.at(b, 0), d + p * of.point_floats, of, tiles, outputs,
                  du + (std::ptrdiff_t{point} * side + b * layout::block) * side);
     }
+  }
+
+  /// Adds the pixels of rows × columns tiles to the sums of 16 channels: those of a tile in float, tiles in double.
+  [[gnu::noinline]] static void add_pixels(block_view const& x, int rows, int columns, double* sums) {
+    using vector = vec<Arch>;
+    for (int r = 0; r < rows; ++r)
+      for (int c = 0; c < columns; ++c) {
+        alignas(64) float of_tile[layout::block];
+        for (int lane = 0; lane < layout::block; lane += width_of<Arch>) {
+          float const* const from = x.data + r * Tile * x.row + c * Tile * layout::block + lane;
+          vector sum(0.f);
+          for (int i = 0; i < Tile; ++i)
+#pragma GCC unroll 8
+            for (int j = 0; j < Tile; ++j) sum = sum + vector::load_unaligned(from + i * x.row + j * layout::block);
+          sum.store_aligned(of_tile + lane);
+        }
+        for (int lane = 0; lane < layout::block; ++lane) sums[lane] += static_cast<double>(of_tile[lane]);
+      }
   }
 
   /// One point, one block of inputs, all outputs of the group.
