@@ -179,9 +179,12 @@ TEST_CASE("the cost model takes large tiles for large images, small ones for sma
   static_assert(fastest_tile({1024, 1024, 28, 28}, 4) == 4);
   static_assert(fastest_tile({280, 270, 13, 10}, 4) == 4 && on_host::transforms_by_panel(280, 270, 4));
   constexpr auto wide = [](int height, int width) {
-    return instruction{.kind = op_kind::convolve, .out_size = {1, height, width}, .in_channels = 280, .out_channels = 270};
+    return instruction{
+        .kind = op_kind::convolve, .out_size = {1, height, width}, .in_channels = 280, .out_channels = 270};
   };
-  constexpr auto rows_of_tiles = [](int count) { return on_host::step_tiles{.unit = {1, 4, 4}, .count = {1, count, 1}}; };
+  constexpr auto rows_of_tiles = [](int count) {
+    return on_host::step_tiles{.unit = {1, 4, 4}, .count = {1, count, 1}};
+  };
   static_assert(on_host::transforms_in_boxes(wide(24, 28), rows_of_tiles(2), 4));
   static_assert(on_host::transforms_in_boxes(wide(112, 24), rows_of_tiles(7), 4));
   static_assert(!on_host::transforms_in_boxes(wide(28, 24), rows_of_tiles(7), 4));
@@ -215,9 +218,10 @@ TEST_CASE_TEMPLATE(
 TEST_CASE_TEMPLATE("weights that are made for each run give the bits of weights that are kept", Model,
                    model<seq<layer<17>, layer<32>, conv<3, 1>>, tile<30, 26>>,
                    model<seq<layer<17>, layer<280>, layer<270>, conv<3, 1>>, tile<30, 26>>,
+                   model<seq<layer<17>, layer<288>, layer<272>, relu, conv<3>>, tile<30, 26>>,
                    model<seq<layer<128>, layer<128>, conv<3, 1>>, tile<14, 14>>) {
   network<Model, host> keeps{{.threads = 2}, seed{3}}, makes{{.threads = 1, .keep_weights = false}, seed{3}},
-      crowd{{.threads = 7}, seed{3}};  // who share out channels, or rows of tiles so that weights are transformed as a whole
+      crowd{{.threads = 7}, seed{3}};  // who share out channels
   example<Model> e;
   image<float> a{Model::output, 3}, b{Model::output, 3}, c{Model::output, 3};
   keeps.infer(std::as_const(e.tile).view(), a.view());

@@ -13,8 +13,8 @@ namespace {
 using plain = model<unet<2, 8, 3, pad::zero>, tile<64, 72>>;
 // So many channels in few tiles that threads share out channels.
 template <int F> using wide_stage = seq<conv<F, 3, pad::zero>, relu, conv<F, 3, pad::zero>, relu>;
-using wide = model<seq<level<wide_stage<48>, seq<max_pool<2>, wide_stage<112>, dropout<.4f>, up_conv<80>>, wide_stage<64>>,
-                       conv<3, 1>>, tile<20, 28>>;
+using wide = model<seq<level<wide_stage<48>, seq<max_pool<2>, wide_stage<112>, dropout<.4f>, up_conv<80>>,
+                             wide_stage<64>>, conv<3, 1>>, tile<20, 28>>;
 }  // namespace
 
 TEST_CASE("a plain U-Net: steps have the same bits for any number of threads") { steps_agree<plain>(); }

@@ -27,11 +27,11 @@ struct step_tiles {
     }
     return b;
   }
-  /// A box as large as the largest tile, in whole units.
-  constexpr box largest(extent size) const {
-    box b{{0, 0, 0}, unit};
-    for (int a = 0; a < 3; ++a) b.size[a] *= ((size[a] + unit[a] - 1) / unit[a] + count[a] - 1) / count[a];
-    return b;
+  /// The size of the largest tile, in whole units.
+  constexpr extent largest(extent size) const {
+    extent e = unit;
+    for (int a = 0; a < 3; ++a) e[a] *= ((size[a] + unit[a] - 1) / unit[a] + count[a] - 1) / count[a];
+    return e;
   }
 };
 

@@ -42,7 +42,6 @@ template <form Form, class Arch, tuning Tuned> struct step_kernel {
       s.tiles = fast > 0 ? fast_tiles(a, unit, fast, (threads + most - 1) / most) : tile_step<Arch>(a, unit);
       s.shares = even_shares(a, s.tiles, most, threads);
       s.by_panel = transforms_in_boxes(a, s.tiles, fast);
-      s.panel_floats = panel_floats(s.by_panel ? 0 : fast, a.in_channels);
       // Tiles of one size need not read as much: poolings, strides and mirrors meet them in another phase, the
       // borders cut them. So each tile is asked; what it lays out now is what it lays out when it runs.
       static float origin[layout::block];
@@ -74,7 +73,9 @@ template <form Form, class Arch, tuning Tuned> struct step_kernel {
 
   static std::deque<step_share> shares_of(prepared_step const& s) {
     std::deque<step_share> all;
-    for (int n = 0; s.shares > 1 && n < s.shares; ++n) all.emplace_back(s, n, panel);
+    std::int64_t const floats =
+        panel_floats(s.by_panel ? 0 : s.fast[Form.anchor], s.instructions[Form.anchor].in_channels);
+    for (int n = 0; s.shares > 1 && n < s.shares; ++n) all.emplace_back(s, n, panel, floats);
     return all;
   }
   /// The share that piece i of the work belongs to: the shares of a tile follow one another.

@@ -40,7 +40,6 @@ struct prepared_step {
   int fast[most_ops]{};              ///< of each convolution, the tile of Winograd's algorithm; 0: direct
   int shares = 1;                    ///< of the anchor's channels: each tile of each share is a piece of work
   int first_channel[most_ops]{};     ///< of what each op makes: not 0 in a share (step_share.hpp)
-  std::int64_t panel_floats = 0;     ///< from one panel of the anchor's packed weights to the next
   bool by_panel = false;             ///< are the anchor's transformed weights made in each box?
   std::int64_t weights[most_ops]{};  ///< floats, in the packed memory, of each convolution
   std::int64_t biases[most_ops]{};

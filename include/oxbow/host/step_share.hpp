@@ -45,10 +45,12 @@ inline int most_shares(prepared_step const& s, int panel) {
 }
 
 /// Share `number` of a step's shares: the same ops on some of the channels, about as many for each share. It is a step
-/// of its own; ops before the anchor are done for each share again.
+/// of its own; ops before the anchor are done for each share again. panel_floats: from one panel of the anchor's packed
+/// weights to the next
 class step_share {
  public:
-  step_share(prepared_step const& whole, int number, int panel) : step_{whole}, anchor_{whole.what.anchor} {
+  step_share(prepared_step const& whole, int number, int panel, std::int64_t panel_floats)
+      : step_{whole}, anchor_{whole.what.anchor} {
     int const outputs = whole.instructions[anchor_].out_channels, unit = share_unit(panel),
               units = (outputs + unit - 1) / unit;
     auto const edge = [&](int n) { return std::min(n * units / whole.shares * unit, outputs); };
@@ -66,7 +68,7 @@ class step_share {
     step_.instructions = ops_;
     step_.operands = operands_.data();
     step_.biases[anchor_] += made_[anchor_].first;
-    step_.weights[anchor_] += made_[anchor_].first / panel * whole.panel_floats;
+    step_.weights[anchor_] += made_[anchor_].first / panel * panel_floats;
   }
   step_share(step_share const&) = delete;
   step_share& operator=(step_share const&) = delete;

@@ -105,11 +105,11 @@ constexpr step_tiles fast_tiles(instruction const& anchor, extent unit, int tile
 constexpr int even_shares(instruction const& anchor, step_tiles const& boxes, int most, int threads) {
   if (boxes.tiles() >= few_boxes * threads) return 1;
   double const transform = 5. / 16 / layout::blocks(anchor.out_channels);  // beside the products
-  box const largest = boxes.largest(anchor.out_size);
+  extent const largest = boxes.largest(anchor.out_size);
   auto const time = [&](int shares) {
     std::int64_t const rounds = (boxes.tiles() * shares + threads - 1) / threads;
     double const all = static_cast<double>(anchor.out_size.volume()) / threads,
-                 whole_rounds = static_cast<double>(rounds * largest.size.volume()) / shares;
+                 whole_rounds = static_cast<double>(rounds * largest.volume()) / shares;
     return (shares % threads == 0 ? all : whole_rounds) * (1 + transform * shares);
   };
   int best = 1;
