@@ -4,6 +4,7 @@
 
 #include <chrono>
 
+#include <oxbow/core/large_pages.hpp>
 #include <oxbow/host/network.hpp>
 #include <oxbow/train/update.hpp>
 
@@ -77,7 +78,7 @@ template <class Model> void infer(benchmark::State& state) {
 /// weights are packed anew.
 template <class Model, int Batch = 1> void train(benchmark::State& state) {
   subject<Model> s;
-  std::vector<std::vector<float>> velocity{std::vector<float>(static_cast<std::size_t>(s.net.trainable_count()))};
+  std::vector<std::vector<float>> velocity{many_zeros(static_cast<std::size_t>(s.net.trainable_count()))};
   auto const rule = sgd{.rate = 1e-5f, .momentum = 0.99f}.at(0, 1);
   auto const for_each = [&](std::int64_t count, auto&& f) { s.net.for_each(count, f); };
   measure(state, Batch * Model::training::steps.multiply_adds(), s.net.threads(), [&] {

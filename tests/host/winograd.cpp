@@ -215,6 +215,14 @@ TEST_CASE_TEMPLATE(
   gradients_agree<Model>();
 }
 
+TEST_CASE_TEMPLATE("gradients of so many weights that they are stored past the caches agree, on cache lines and off them",
+                   Model, model<seq<layer<416>, layer<432>, conv<2, 1>>, tile<7, 8>, channels<3>>,
+                   model<seq<layer<411>, layer<432>, conv<2, 1>>, tile<7, 8>, channels<7>>,
+                   model<seq<layer<17>, layer<416>, layer<432>, conv<2, 1>>, tile<9, 10>>) {
+  static_assert(Model::parameter_count * 4 > on_host::streamed_bytes);
+  gradients_agree<Model>();
+}
+
 TEST_CASE_TEMPLATE("weights that are made for each run give the bits of weights that are kept", Model,
                    model<seq<layer<17>, layer<32>, conv<3, 1>>, tile<30, 26>>,
                    model<seq<layer<17>, layer<280>, layer<270>, conv<3, 1>>, tile<30, 26>>,

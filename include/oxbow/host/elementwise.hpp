@@ -6,8 +6,9 @@
 
 namespace oxbow::on_host {
 
-// Two patches of an op cover the same box and channels; their lanes and block strides may differ. The floats of lanes
-// beyond the channels are computed on as well, as whatever they are. Cost, but for exp and erf: reads and writes once.
+// A patch and what it is computed with cover the same box and channels; lanes and block strides may differ. The floats
+// of lanes beyond the channels are computed on as well, as whatever they are. Cost, but for exp and erf: reads and
+// writes once.
 
 /// x = f(x).
 template <class Arch, function const* F> void activate(patch const& x) {
@@ -16,7 +17,7 @@ template <class Arch, function const* F> void activate(patch const& x) {
 }
 
 /// dy = dy · f'(at): `at` is the activation's output if F->of_output, else its input.
-template <class Arch, function const* F> void activate_grad(patch const& dy, patch const& at) {
+template <class Arch, function const* F> void activate_grad(patch const& dy, box_view const& at) {
   if constexpr (!detail::is_function<F, identity>)
     sweep<Arch>(dy, at, [](int, vec<Arch> const& d, vec<Arch> const& e) {
       return d * vector_function<Arch, F>::derivative(e);
@@ -24,7 +25,7 @@ template <class Arch, function const* F> void activate_grad(patch const& dy, pat
 }
 
 /// y = y + other.
-template <class Arch = native> void add(patch const& y, patch const& other) {
+template <class Arch = native> void add(patch const& y, box_view const& other) {
   sweep<Arch>(y, other, [](int, vec<Arch> const& a, vec<Arch> const& b) { return a + b; });
 }
 
@@ -77,7 +78,7 @@ template <class Arch = native> void normalise(patch const& x, float const* facto
 ///
 /// shapes  a, b and c: one float per channel, readable up to a whole number of blocks
 template <class Arch = native>
-void norm_grad(patch const& dy, patch const& x, float const* a, float const* b, float const* c) {
+void norm_grad(patch const& dy, box_view const& x, float const* a, float const* b, float const* c) {
   for (int k = 0; k < dy.blocks(); ++k) {
     int const first = k * layout::block;
     lane_pattern<Arch> const pa{a + first, dy.lanes}, pb{b + first, dy.lanes}, pc{c + first, dy.lanes};

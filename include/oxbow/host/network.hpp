@@ -38,16 +38,16 @@ template <class Model> class network<Model, host> {
   network(host where, blank)
       : pool_{where.threads},
         keep_weights_{where.keep_weights},
-        parameters_(static_cast<std::size_t>(Model::forward.parameter_count)) {}
+        parameters_{on_host::zeros(Model::forward.parameter_count, "parameters")} {}
 
   std::span<float> parameters() {
     stale_ = true;
-    return parameters_;
+    return parameters_.span();
   }
-  std::span<float const> parameters() const { return parameters_; }
+  std::span<float const> parameters() const { return parameters_.span(); }
   /// Who writes through a span that was handed out earlier says so here.
   void parameters_changed() { stale_ = true; }
-  std::span<float> gradients() { return gradients_; }
+  std::span<float> gradients() { return gradients_.span(); }
   static constexpr std::int64_t trainable_count() { return Model::forward.trained_count; }
   static constexpr std::uint64_t schema() { return Model::schema; }
   int threads() const { return pool_.size(); }
@@ -63,10 +63,10 @@ template <class Model> class network<Model, host> {
     require_image("the tile", tile.size, tile.channels, Model::tile, Model::input_channels);
     require_image("the logits", logits.size, logits.channels, Model::output, Model::classes);
     if (!inference_) inference_ = make_inference();
-    if (stale_) inference_->pack_all(parameters_.data());
+    if (stale_) inference_->pack_all(parameters_.floats());
     stale_ = false;
     to_layout(tile, floats_at(inference_->arena(), inference_tables::image()));
-    inference_->run(parameters_.data(), nullptr, {}, 0, false);
+    inference_->run(parameters_.floats(), nullptr, {}, 0, false);
     from_layout(floats_at(inference_->arena(), inference_tables::output()), logits);
   }
 
@@ -79,8 +79,8 @@ template <class Model> class network<Model, host> {
     if (weights.data != nullptr) require_image("the weights", weights.size, weights.channels, Model::output, 1);
     std::int64_t const labelled = count_labels<Model>(labels);
     if (!training_) {
+      gradients_ = on_host::zeros(Model::forward.parameter_count, "gradients");
       training_ = make_training();
-      gradients_.assign(parameters_.size(), 0.f);
     }
     std::byte* const arena = training_->arena();
     to_layout(tile, floats_at(arena, training_tables::image()));
@@ -89,7 +89,7 @@ template <class Model> class network<Model, host> {
     if (weights.data != nullptr) std::copy_n(weights.data, weights.count(), w);
     else std::fill_n(w, labels.count(), 1.f);
     float const factor = labelled > 0 ? 1.f / static_cast<float>(labelled) : 0.f;
-    training_->run(parameters_.data(), gradients_.data(), key, factor, accumulate);
+    training_->run(parameters_.floats(), gradients_.floats(), key, factor, accumulate);
     if (Model::forward.parameter_count != Model::forward.trained_count) stale_ = true;  // running statistics have moved
     float const* const loss = floats_at(arena, training_tables::output());
     double sum = 0;
@@ -99,7 +99,7 @@ template <class Model> class network<Model, host> {
 
   /// Bytes that have been allocated so far for programs and parameters.
   std::int64_t bytes() const {
-    std::int64_t sum = static_cast<std::int64_t>((parameters_.size() + gradients_.size()) * sizeof(float));
+    std::int64_t sum = parameters_.bytes() + gradients_.bytes();
     if (inference_) sum += inference_->bytes();
     if (training_) sum += training_->bytes();
     return sum;
@@ -125,7 +125,7 @@ template <class Model> class network<Model, host> {
 
   on_host::thread_pool pool_;
   bool keep_weights_;
-  std::vector<float> parameters_, gradients_;
+  on_host::memory parameters_, gradients_;
   std::unique_ptr<on_host::engine> inference_;
   std::unique_ptr<on_host::engine> training_;
   bool stale_ = true;

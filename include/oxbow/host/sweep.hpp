@@ -2,6 +2,7 @@
 #pragma once
 #include <cstring>
 
+#include <oxbow/host/box_view.hpp>
 #include <oxbow/host/patch.hpp>
 #include <oxbow/host/simd.hpp>
 
@@ -60,19 +61,26 @@ template <class Arch, class F> void sweep_block(patch const& x, int block, F con
 }
 
 /// x = f(phase, x, other) for every vector of one block. Both cover the same box and the same channels.
-template <class Arch, class F> void sweep_block(patch const& x, patch const& other, int block, F const& f) {
+template <class Arch, class F> void sweep_block(patch const& x, box_view const& other, int block, F const& f) {
+  if (other.copied() == nullptr) {
+    // Rows of whole pixels of 16 are whole vectors, in phase 0 as a patch's.
+    other.for_each_row(block, [&](int z, int y, float const* row) {
+      detail::sweep_floats<Arch>(x.at(block, z, y, 0), std::int64_t{x.where.size.width} * x.lanes, x.lanes, f, row);
+    });
+    return;
+  }
+  patch const& p = *other.copied();
   float* const to = x.data + block * x.block_stride;
-  float const* const from = other.data + block * other.block_stride;
-  if (x.lanes == other.lanes) return detail::sweep_floats<Arch>(to, x.block_floats(), x.lanes, f, from);
+  float const* const from = p.data + block * p.block_stride;
+  if (x.lanes == p.lanes) return detail::sweep_floats<Arch>(to, x.block_floats(), x.lanes, f, from);
   constexpr int most = 64;
   float packed[most * layout::block] = {};
   int const channels = x.channels_in(block);
-  for (std::int64_t p = 0, pixels = x.where.size.volume(); p < pixels; p += most) {
-    std::int64_t const n = pixels - p < most ? pixels - p : most;
-    for (std::int64_t i = 0; i < n; ++i)
-      std::memcpy(packed + i * x.lanes, from + (p + i) * other.lanes,
-                  sizeof(float) * static_cast<std::size_t>(channels));
-    detail::sweep_floats<Arch>(to + p * x.lanes, n * x.lanes, x.lanes, f, static_cast<float const*>(packed));
+  for (std::int64_t i = 0, pixels = x.where.size.volume(); i < pixels; i += most) {
+    std::int64_t const n = pixels - i < most ? pixels - i : most;
+    for (std::int64_t k = 0; k < n; ++k)
+      std::memcpy(packed + k * x.lanes, from + (i + k) * p.lanes, sizeof(float) * static_cast<std::size_t>(channels));
+    detail::sweep_floats<Arch>(to + i * x.lanes, n * x.lanes, x.lanes, f, static_cast<float const*>(packed));
   }
 }
 
@@ -80,7 +88,7 @@ template <class Arch, class F> void sweep_block(patch const& x, patch const& oth
 template <class Arch, class F> void sweep(patch const& x, F const& f) {
   for (int b = 0; b < x.blocks(); ++b) sweep_block<Arch>(x, b, f);
 }
-template <class Arch, class F> void sweep(patch const& x, patch const& other, F const& f) {
+template <class Arch, class F> void sweep(patch const& x, box_view const& other, F const& f) {
   for (int b = 0; b < x.blocks(); ++b) sweep_block<Arch>(x, other, b, f);
 }
 

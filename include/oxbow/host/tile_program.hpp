@@ -50,17 +50,13 @@ template <form Form, class Arch, int Most> class tile_program {
     }
   }
 
-  patch take(box where, int channels) {
-    patch const p = patch::over(next_, where, channels);
-    next_ += patch::floats(where.size, channels);
-    next_ = begin_ + (next_ - begin_ + 15) / 16 * 16;
-    return p;
-  }
-
   float* take_floats(std::int64_t count) {
     float* const p = next_;
     next_ += (count + 15) / 16 * 16;
     return p;
+  }
+  patch take(box where, int channels) {
+    return patch::over(take_floats(patch::floats(where.size, channels)), where, channels);
   }
 
   /// Input k of op i over a box: the patch that was made, or a new one with what is stored.
@@ -70,6 +66,14 @@ template <form Form, class Arch, int Most> class tile_program {
     patch const p = take(where, channels);
     if (!measuring()) gather(p, s_.operands + from.first, from.count, c_->arena);
     return p;
+  }
+  /// The same, to be read once.
+  box_view seen(int i, int k, box where, int channels) {
+    source const& from = at(i).in[k];
+    operand const* const operands = s_.operands + from.first;
+    if (from.made == none && box_view::stored(operands, from.count, channels, where))
+      return {operands, from.count, channels, where, measuring() ? nullptr : c_->arena};
+    return input(i, k, where, channels);
   }
   /// A patch that op i may overwrite with its result: its input k, unless somebody reads that later.
   patch overwritable(int i, int k, box where, int channels) {
@@ -167,10 +171,8 @@ template <form Form, class Arch, int Most> class tile_program {
     box const needed = input_box(c, within);
     if (o.in[0].made != none) {
       patch x = made_[o.in[0].made];  // it may reach farther than what is needed of it
-      x.data +=
-          x.where.size.index(needed.origin.depth - x.where.origin.depth, needed.origin.height - x.where.origin.height,
-                             needed.origin.width - x.where.origin.width) *
-          x.lanes;
+      extent const &low = x.where.origin, &from = needed.origin;
+      x.data = x.at(0, from.depth - low.depth, from.height - low.height, from.width - low.width);
       if (!measuring())
         convolve<Arch>(x, y, grid, c.window, c.stride, c.dilation, weights(I), o.in_channels, bias(I), row);
     } else {
@@ -207,22 +209,22 @@ template <form Form, class Arch, int Most> class tile_program {
                  *const u = s_.by_panel ? take_floats(fast.weight_floats()) : nullptr;
     if (measuring()) return;
     for (int b = 0; b < layout::blocks(o.in_channels); ++b) {
-      if (o.in[0].made != none) {
-        patch const& from = made_[o.in[0].made];
-        fast.transform(b, {from.at(b, 0, needed.origin.height - from.where.origin.height,
-                                   needed.origin.width - from.where.origin.width),
-                           std::ptrdiff_t{from.where.size.width} * layout::block},
-                       0, 0, fast.rows(), fast.columns(), v);
-        continue;
-      }
-      block_of_tiles const x{s_.operands + o.in[0].first, o.in[0].count, o.in_channels, b, c_->arena, gathered};
-      x.for_each_part(grid, [&](block_view const& part, int row, int column, int rows, int columns) {
+      auto const transform = [&](block_view const& part, int row, int column, int rows, int columns) {
         fast.transform(b, part, row, column, rows, columns, v);
-      });
+      };
+      if (o.in[0].made != none) {
+        patch const& x = made_[o.in[0].made];
+        extent const &low = x.where.origin, &from = needed.origin;
+        transform({x.at(b, 0, from.height - low.height, from.width - low.width),
+                   std::ptrdiff_t{x.where.size.width} * layout::block},
+                  0, 0, fast.rows(), fast.columns());
+      } else {
+        block_of_tiles{s_.operands + o.in[0].first, o.in[0].count, o.in_channels, b, c_->arena, gathered}.for_each_part(
+            grid, transform);
+      }
     }
-    if constexpr (activates_next(I)) {
+    if constexpr (activates_next(I))
       if (may_activate(I)) return fast.template multiply<function_at<I + 1>()>(v, weights(I), u, bias(I), m, y);
-    }
     fast.template multiply<&function_of<identity>::self>(v, weights(I), u, bias(I), m, y);
   }
   static constexpr bool activates_next(int i) {
@@ -239,12 +241,11 @@ template <form Form, class Arch, int Most> class tile_program {
   /// Some channels of a convolution's input over a box; spread apart for the gradient of a stride.
   patch spread_input(int i, convolution const& c, box where, int first, int count) {
     source const& from = at(i).in[0];
+    patch const x = take(where, count);
     if (c.spread.volume() == 1) {
-      patch const x = take(where, count);
       if (!measuring()) gather(x, s_.operands + from.first, from.count, c_->arena, first);
       return x;
     }
-    patch const x = take(where, count);
     box const small = before_spread(where, c.spread);
     patch const dense = take(small, count);
     if (measuring()) return x;
@@ -291,10 +292,10 @@ template <form Form, class Arch, int Most> class tile_program {
       if (!measuring() && !done) activate<Arch, function_at<I>()>(y);
       if (I < Form.anchor && !measuring()) zero_beyond(y, o.out_size);
     } else if constexpr (kind == op_kind::activate_grad) {
-      patch const at = input(I, 1, where, o.out_channels);
+      box_view const at = seen(I, 1, where, o.out_channels);
       if (!measuring()) activate_grad<Arch, function_at<I>()>(y, at);
     } else if constexpr (kind == op_kind::add) {
-      patch const other = input(I, 1 - main, where, o.out_channels);
+      box_view const other = seen(I, 1 - main, where, o.out_channels);
       if (!measuring()) add<Arch>(y, other);
     } else if constexpr (kind == op_kind::drop) {
       if (!measuring())
@@ -310,7 +311,7 @@ template <form Form, class Arch, int Most> class tile_program {
     int const channels = o.out_channels, padded = layout::blocks(channels) * layout::block;
     float* const a = take({{0, 0, 0}, {1, 1, 3}}, padded).data;
     float *const b = a + padded, *const c = b + padded;
-    patch const x = Kind == op_kind::norm_grad ? input(i, 1, y.where, channels) : patch{};
+    box_view const x = Kind == op_kind::norm_grad ? seen(i, 1, y.where, channels) : patch{};
     if (measuring()) return;
     for (int k = 0; k < 3 * padded; ++k) a[k] = 0;
     float const* const scale = c_->parameter_at(o.parameter);

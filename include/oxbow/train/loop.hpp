@@ -13,6 +13,7 @@
 #include <variant>
 #include <vector>
 
+#include <oxbow/core/large_pages.hpp>
 #include <oxbow/core/training_state.hpp>
 #include <oxbow/train/assembled_tiles.hpp>
 #include <oxbow/train/loss.hpp>
@@ -89,8 +90,8 @@ template <trainable_net Net, class Optimizer> class trainer {
     state_.schema = net.schema();
     state_.seed = options.seed;
     state_.optimizer_name = with(optimizer, [](auto const& o) { return o.name; });
-    state_.optimizer.assign(static_cast<std::size_t>(with(optimizer, [](auto const& o) { return o.buffers; })),
-                            std::vector<float>(trainable(), 0.f));
+    for (int i = with(optimizer, [](auto const& o) { return int{o.buffers}; }); i > 0; --i)
+      state_.optimizer.push_back(many_zeros(trainable()));
     if (options.checkpoints && options.resume)
       if (auto saved = options.checkpoints.load_newest()) go_on_from(*std::move(saved));
     if constexpr (self_updating_net<Net>) {
@@ -283,6 +284,10 @@ template <trainable_net Net, class Optimizer> class trainer {
     std::copy(saved.parameters.begin(), saved.parameters.end(), parameters().begin());
     if constexpr (requires { net_.parameters_changed(); }) net_.parameters_changed();
     saved.parameters = {};
+    // The values go where the zeros lie, on large pages.
+    for (std::size_t i = 0; i < saved.optimizer.size(); ++i)
+      std::copy(saved.optimizer[i].begin(), saved.optimizer[i].end(), state_.optimizer[i].begin());
+    saved.optimizer = std::move(state_.optimizer);
     step_ = static_cast<std::int64_t>(saved.step);
     last_checkpoint_ = "that of step " + std::to_string(saved.step);
     state_ = std::move(saved);

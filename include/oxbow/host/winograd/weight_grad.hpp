@@ -1,6 +1,7 @@
 // The gradient of 3 × 3 weights by Winograd's algorithm.
 #pragma once
 #include <array>
+#include <cstdint>
 #include <cstring>
 #include <utility>
 #include <vector>
@@ -115,7 +116,9 @@ template <class Arch, int Tile> class winograd_correlator {
 
  private:
   static constexpr int pieces_wanted = 16, tiles_wanted = 96;
-  static constexpr std::int64_t piece_floats = std::int64_t{area} * side * side;
+  /// Between two points: no power of two, so that those of one weight lie in different sets of a cache.
+  static constexpr std::int64_t point_floats = side * side + layout::block;
+  static constexpr std::int64_t piece_floats = area * point_floats;
 
   std::int64_t transformed_floats() const {
     int const tiles = strip_rows_ * strip_columns_;
@@ -174,7 +177,7 @@ template <class Arch, int Tile> class winograd_correlator {
       int const point = (p < w::size ? w::first_row(Pair) : w::second_row(Pair) - 1) * w::size + p;
       for (int b = 0; b < layout::blocks(inputs); ++b)
         products(v + p * of.point_floats + of.at(b, 0), d + p * of.point_floats, of, tiles, outputs,
-                 du + (std::ptrdiff_t{point} * side + b * layout::block) * side);
+                 du + point * point_floats + b * layout::block * side);
     }
   }
 
@@ -211,7 +214,8 @@ template <class Arch, int Tile> class winograd_correlator {
     });
   }
 
-  /// Inputs [first, last) of a group: adds up the chunks, and transforms back.
+  /// Inputs [first, last) of a group: adds up the chunks, and transforms back. Each vector is read once, from the
+  /// second cache or beyond: those of the input after next are asked for.
   void finish(int in_group, int out_group, int first, int last, float const* du, float* gradient,
               bool accumulate) const {
     using vector = vec<Arch>;
@@ -227,9 +231,13 @@ template <class Arch, int Tile> class winograd_correlator {
           for (int j = 0; j < n; ++j) {
             vector u[n], g[3];
             for (int i = 0; i < n; ++i) {
-              float const* const at = du + (std::ptrdiff_t{i * n + j} * side + block + c) * side + k;
+              float const* const at = du + (i * n + j) * point_floats + (block + c) * side + k;
+              __builtin_prefetch(at + 2 * side);
               u[i] = vector::load_aligned(at);
-              for (int more = 1; more < chunks_; ++more) u[i] = u[i] + vector::load_aligned(at + more * piece_floats);
+              for (int more = 1; more < chunks_; ++more) {
+                __builtin_prefetch(at + more * piece_floats + 2 * side);
+                u[i] = u[i] + vector::load_aligned(at + more * piece_floats);
+              }
             }
             axis::weights_grad(u, g);
             for (int i = 0; i < 3; ++i) half[i][j] = g[i];
@@ -240,11 +248,29 @@ template <class Arch, int Tile> class winograd_correlator {
             for (int j = 0; j < 3; ++j) g[j].store_aligned(taps[c * 9 + 3 * i + j]);
           }
         }
-        // One output after the other: 16 inputs of it lie side by side, those of the next a power of two away.
-        float* to = gradient + (std::int64_t{out_group * side + k} * c_.columns + in_group * side + block) * 9;
-        for (int lane = 0; lane < width && k + lane < outputs; ++lane, to += std::int64_t{c_.columns} * 9)
-          for (int t = 0; t < count * 9; ++t) to[t] = accumulate ? to[t] + taps[t][lane] : taps[t][lane];
+        write(taps, count, outputs - k < width ? outputs - k : width,
+              gradient + (std::int64_t{out_group * side + k} * c_.columns + in_group * side + block) * 9, accumulate);
       }
+  }
+
+  /// The taps of some inputs, a lane for each output. One output after the other: its inputs lie side by side, those of
+  /// the next a power of two away. Nobody reads many weights' gradients before they have left the caches.
+  void write(float const (&taps)[layout::block * 9][width_of<Arch>], int inputs, int outputs, float* to,
+             bool accumulate) const {
+    bool const lines = inputs == layout::block && c_.columns % layout::block == 0 &&
+                       reinterpret_cast<std::uintptr_t>(to) % 64 == 0,
+               streams = lines && !accumulate && std::int64_t{c_.rows} * c_.columns * 36 > streamed_bytes;
+    for (int lane = 0; lane < outputs; ++lane, to += std::int64_t{c_.columns} * 9) {
+      alignas(64) float of_output[layout::block * 9];
+      for (int t = 0; t < inputs * 9; ++t) of_output[t] = taps[t][lane];
+      if (streams)
+        for (int t = 0; t < layout::block * 9; t += width_of<Arch>)
+          stream<Arch>(to + t, vec<Arch>::load_aligned(of_output + t));
+      else if (accumulate)
+        for (int t = 0; t < inputs * 9; ++t) to[t] += of_output[t];
+      else std::memcpy(to, of_output, sizeof(float) * static_cast<std::size_t>(inputs * 9));
+    }
+    if (streams) stream_fence();
   }
 
   correlation c_;
