@@ -22,7 +22,7 @@ struct entry {
   std::string name;
   function const* f;
   void (*run)(patch const&);
-  void (*grad)(patch const&, patch const&);
+  void (*grad)(patch const&, on_host::box_view const&);
   double (*error)(double x, double y);
   double (*grad_error)(double at, double derivative);
 };

@@ -1,6 +1,7 @@
 // gather and store against the plain views of ops/.
 #include <memory>
 
+#include <oxbow/host/sweep.hpp>
 #include <oxbow/lower/plan.hpp>
 #include <oxbow/ops/views.hpp>
 
@@ -17,7 +18,23 @@ struct shown {
   std::vector<operand> operands;
 };
 
+int read_in_place = 0;  ///< how often
+
+/// A copy of the box made by a sweep that reads it where it lies, if that can be.
+std::string swept(small_arena const& arena, shown const& from, box const& b) {
+  auto const count = static_cast<int>(from.operands.size());
+  int const channels = from.value.channels;
+  if (!on_host::box_view::stored(from.operands.data(), count, channels, b)) return "";
+  ++read_in_place;
+  owned_patch y{b, channels};
+  on_host::sweep<on_host::native>(y.p, on_host::box_view{from.operands.data(), count, channels, b, arena.bytes()},
+                                  [](int, auto const&, auto const& there) { return there; });
+  return mismatch(y, [&](int c, ops::pixel p) { return from.value(c, p); });
+}
+
 std::string gathered(small_arena const& arena, shown const& from, box const& b, int first, int channels, bool wide) {
+  if (first == 0 && channels == from.value.channels)
+    if (std::string const wrong = swept(arena, from, b); !wrong.empty()) return "read in place: " + wrong;
   owned_patch y{b, channels, wide};
   on_host::gather(y.p, from.operands.data(), static_cast<int>(from.operands.size()), arena.bytes(), first);
   return mismatch(
@@ -185,6 +202,8 @@ TEST_CASE("what the plan's operands show is what the views between two steps mea
     CHECK(gathered(arena, x, b, 0, expected.channels, any.below(2)) == "");
   }
 }
+
+TEST_CASE("many of these boxes could be read in place") { CHECK(read_in_place > 20); }
 
 TEST_CASE("storing writes the pixels within the tensor and nothing else") {
   for (std::uint64_t seed = 0; seed < 100; ++seed) {
