@@ -1,4 +1,5 @@
 // One network of Oxbow for peers.py: OXBOW_PEER_NET on tiles of OXBOW_PEER_TILE pixels, with the weights of seed 1.
+#include <oxbow/core/large_pages.hpp>
 #include <oxbow/host/network.hpp>
 #include <oxbow/net/named.hpp>
 #include <oxbow/train/update.hpp>
@@ -62,7 +63,7 @@ void train(subject_network& net, peers::options const& o) {
   image<float> const tile = some_tile();
   label_image const labels = some_labels();
   constexpr sgd optimizer{.rate = 1e-3f, .momentum = .99f};
-  std::vector<std::vector<float>> velocity(1, std::vector<float>(static_cast<std::size_t>(net.trainable_count())));
+  std::vector<std::vector<float>> velocity(1, many_zeros(static_cast<std::size_t>(net.trainable_count())));
   std::uint32_t step = 0;
   peers::measure(o.runs, "", [&] {
     double const loss = net.loss_and_gradients(tile.view(), labels.view(), {}, {.seed = 1, .step = step}, false);

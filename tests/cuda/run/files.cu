@@ -10,9 +10,10 @@
 using namespace oxbow;
 using namespace oxbow::testing;
 
+using backend = cuda_f16;  // one alone: the compiler takes a minute over this file
+
 TEST_CASE("weights of a network on the device are saved, and another one predicts the same with them") {
   test::folder const folder;
-  using backend = cuda_f16;
   network<trained, backend> taught{backend{}, seed{3}};
   image<float> tile(trained::tile), logits(trained::output, trained::classes), again(trained::output, trained::classes);
   random_stream const noise{5, purpose::example_data};
@@ -32,17 +33,17 @@ TEST_CASE("weights of a network on the device are saved, and another one predict
 TEST_CASE("a run on the device goes on from its checkpoint in a folder") {
   test::folder const folder;
   samples const data = lessons();
-  network<trained, oxbow::cuda> through{oxbow::cuda{}, seed{3}};
+  network<trained, backend> through{backend{}, seed{3}};
   auto const whole = train(through, data, how_to_train(4));
   training_options o = how_to_train(4);
   o.checkpoints = checkpoints{folder.path};
   o.callbacks = {[](step_report const& r) { return r.step == 1 ? after_step::stop : after_step::go_on; }};
   {
-    network<trained, oxbow::cuda> first{oxbow::cuda{}, seed{3}};
+    network<trained, backend> first{backend{}, seed{3}};
     train(first, data, o);
   }
   o.callbacks = {};
-  network<trained, oxbow::cuda> second{oxbow::cuda{}, seed{8}};
+  network<trained, backend> second{backend{}, seed{8}};
   auto const rest = train(second, data, o);
   CHECK(rest.first_step == 2);
   CHECK(rest.losses == std::vector<float>(whole.losses.begin() + 2, whole.losses.end()));
