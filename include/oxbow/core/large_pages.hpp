@@ -16,10 +16,10 @@ inline constexpr std::size_t large_page = std::size_t{1} << 21;
 /// of many kilobytes waits less for the addresses. A hint: systems without it, or where it is turned off, ignore it.
 inline void prefer_large_pages([[maybe_unused]] void* begin, [[maybe_unused]] std::size_t bytes) {
 #if defined(__linux__)
-  if (bytes < large_page) return;
-  // From the first page that begins inside; a large one lies on a multiple of its size in any case.
-  auto const first = reinterpret_cast<std::uintptr_t>(begin), from = (first + 4095) & ~std::uintptr_t{4095};
-  ::madvise(reinterpret_cast<void*>(from), bytes - (from - first), MADV_HUGEPAGE);
+  // A large page lies on a multiple of its size.
+  auto const end = reinterpret_cast<std::uintptr_t>(begin) + bytes,
+             first = (end - bytes + large_page - 1) / large_page * large_page;
+  if (end >= first + large_page) ::madvise(reinterpret_cast<void*>(first), end - first, MADV_HUGEPAGE);
 #endif
 }
 

@@ -1,4 +1,4 @@
-// A pool of threads that shares out numbered pieces of work, the same way every time.
+// A pool of threads that shares out numbered pieces of work.
 #pragma once
 #include <atomic>
 #include <condition_variable>
@@ -12,8 +12,8 @@
 
 namespace oxbow {
 
-/// Runs f(thread, piece) for each piece. Which thread takes a piece decides nothing about a result:
-/// pieces are independent, and whoever needs a sum adds up the pieces in their order.
+/// Runs f(thread, piece) for each piece; a thread that is done takes the next. Which one takes a piece decides nothing
+/// about a result: pieces are independent, and whoever needs a sum adds up the pieces in their order.
 class thread_pool {
  public:
   /// threads: 0 is one for each core. throws std::system_error where the system has no room for so many

@@ -8,9 +8,9 @@ namespace oxbow::on_host {
 /// own: a copy would only be read once.
 class box_view {
  public:
-  box_view(patch const& p) : channels_{p.channels}, patch_{p} {}  // not explicit: a patch is such a view
+  box_view(patch const& p) : patch_{p} {}  // not explicit: a patch is such a view
   box_view(operand const* operands, int count, int channels, box where, std::byte const* arena)
-      : channels_{channels}, where_{where}, operands_{operands}, count_{count}, arena_{arena} {}
+      : patch_{patch::over(nullptr, where, channels)}, operands_{operands}, count_{count}, arena_{arena} {}
 
   /// Can the second constructor be used?
   static bool stored(operand const* operands, int count, int channels, box where) {
@@ -27,16 +27,15 @@ class box_view {
 
   /// Otherwise: f(z, y, the first pixel of the row) for each row of a block, pixels 16 floats apart.
   template <class F> void for_each_row(int block, F const& f) const {
-    stored_block const s = stored_block::find(operands_, count_, channels_, block);
-    for (int z = 0; z < where_.size.depth; ++z)
-      for (int y = 0; y < where_.size.height; ++y)
-        f(z, y, s.at(arena_, where_.origin.depth + z, where_.origin.height + y, where_.origin.width));
+    stored_block const s = stored_block::find(operands_, count_, patch_.channels, block);
+    box const& where = patch_.where;
+    for (int z = 0; z < where.size.depth; ++z)
+      for (int y = 0; y < where.size.height; ++y)
+        f(z, y, s.at(arena_, where.origin.depth + z, where.origin.height + y, where.origin.width));
   }
 
  private:
-  int channels_;
-  patch patch_{};
-  box where_{};
+  patch patch_;  ///< without memory where there are operands
   operand const* operands_ = nullptr;
   int count_ = 0;
   std::byte const* arena_ = nullptr;

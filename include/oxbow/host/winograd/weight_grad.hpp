@@ -257,9 +257,10 @@ template <class Arch, int Tile> class winograd_correlator {
   /// the next a power of two away. Nobody reads many weights' gradients before they have left the caches.
   void write(float const (&taps)[layout::block * 9][width_of<Arch>], int inputs, int outputs, float* to,
              bool accumulate) const {
-    bool const lines = inputs == layout::block && c_.columns % layout::block == 0 &&
-                       reinterpret_cast<std::uintptr_t>(to) % 64 == 0,
-               streams = lines && !accumulate && std::int64_t{c_.rows} * c_.columns * 36 > streamed_bytes;
+    // Whole lines of the cache alone can be stored past it.
+    bool const streams = !accumulate && inputs == layout::block && c_.columns % layout::block == 0 &&
+                         reinterpret_cast<std::uintptr_t>(to) % 64 == 0 &&
+                         std::int64_t{c_.rows} * c_.columns * 9 * std::int64_t{sizeof(float)} > streamed_bytes;
     for (int lane = 0; lane < outputs; ++lane, to += std::int64_t{c_.columns} * 9) {
       alignas(64) float of_output[layout::block * 9];
       for (int t = 0; t < inputs * 9; ++t) of_output[t] = taps[t][lane];
