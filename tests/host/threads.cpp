@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <chrono>
 #include <stdexcept>
 #include <string>
 
@@ -26,6 +27,41 @@ TEST_CASE("every piece runs once, on a thread with a number of its own") {
         for (auto const& r : runs) CHECK(r == 1);
       }
   }
+}
+
+TEST_CASE("which share a thread begins with depends on the numbers of pieces and threads alone") {
+  for (int threads : {1, 2, 3, 5})
+    for (int pieces : {5, 7, 30}) {
+      on_host::thread_pool pool{threads};
+      for (int again = 0; again < 5; ++again) {
+        std::vector<std::int64_t> first(static_cast<std::size_t>(threads), -1);
+        std::atomic<int> begun{0};
+        pool.run(pieces, [&](int thread, std::int64_t piece) {
+          if (first[static_cast<std::size_t>(thread)] >= 0) return;
+          first[static_cast<std::size_t>(thread)] = piece;
+          ++begun;
+          while (begun < threads) std::this_thread::yield();  // so that nobody is helped before it begins
+        });
+        for (int t = 0; t < threads; ++t)
+          CHECK(first[static_cast<std::size_t>(t)] == (t * pieces + threads - 1) / threads);
+      }
+    }
+}
+
+TEST_CASE("who is done helps: one piece that waits for all others holds up nobody") {
+  for (int threads : {2, 3, 4})
+    for (std::int64_t waiting = 0; waiting < 12; ++waiting) {
+      on_host::thread_pool pool{threads};
+      std::atomic<int> ran{0};
+      pool.run(12, [&](int, std::int64_t piece) {
+        for (auto const begin = std::chrono::steady_clock::now(); piece == waiting && ran < 11;) {
+          std::this_thread::yield();
+          if (std::chrono::steady_clock::now() - begin > std::chrono::seconds{20}) return;
+        }
+        ++ran;
+      });
+      CHECK(ran == 12);
+    }
 }
 
 TEST_CASE("all threads take part where a piece waits for the others") {

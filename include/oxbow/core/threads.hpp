@@ -12,14 +12,17 @@
 
 namespace oxbow {
 
-/// Runs f(thread, piece) for each piece; a thread that is done takes the next. Which one takes a piece decides nothing
-/// about a result: pieces are independent, and whoever needs a sum adds up the pieces in their order.
+/// Runs f(thread, piece) for each piece. Each thread has a share of its own, neighbours, which depends on the numbers
+/// of pieces and threads alone: from step to step it works on the same part of an image. One that is done helps the
+/// others. Who runs a piece decides nothing about a result: pieces are independent, and whoever needs a sum adds up the
+/// pieces in their order.
 class thread_pool {
  public:
   /// threads: 0 is one for each core. throws std::system_error where the system has no room for so many
   explicit thread_pool(int threads = 0) {
     if (threads <= 0) threads = static_cast<int>(std::thread::hardware_concurrency());
     if (threads <= 0) threads = 1;
+    shares_ = std::vector<share>(static_cast<std::size_t>(threads));
     try {
       for (int t = 1; t < threads; ++t) workers_.emplace_back([this, t] { work(t); });
     } catch (...) {  // the system has no room for so many
@@ -82,8 +85,11 @@ class thread_pool {
     {
       std::lock_guard const lock{mutex_};
       work_ = f;
-      pieces_ = pieces;
-      next_ = 0;
+      std::int64_t const threads = size();
+      for (std::int64_t t = 0; t < threads; ++t) {
+        share& s = shares_[static_cast<std::size_t>(t)];
+        s.next = first_of(t, threads, pieces), s.end = first_of(t + 1, threads, pieces);
+      }
       busy_ = static_cast<int>(workers_.size());
       error_ = nullptr;
       ++generation_;
@@ -117,14 +123,27 @@ class thread_pool {
     return at;
   }
 
+  /// The pieces of a thread that nobody has taken yet. On a cache line of its own, as threads write it all the time.
+  struct alignas(64) share {
+    std::atomic<std::int64_t> next{0};
+    std::int64_t end = 0;
+  };
+  /// Where the share of a thread begins; the caller, which need not be woken, has one piece more where they are uneven.
+  static std::int64_t first_of(std::int64_t thread, std::int64_t threads, std::int64_t pieces) {
+    return (thread * pieces + threads - 1) / threads;
+  }
+
   void take(int thread) {
     place const here{*this, thread};
     try {
-      for (std::int64_t i = next_++; i < pieces_; i = next_++) work_(thread, i);
+      for (int k = 0, t = thread; k < size(); ++k, t = t + 1 < size() ? t + 1 : 0) {
+        share& s = shares_[static_cast<std::size_t>(t)];
+        for (std::int64_t i = s.next++; i < s.end; i = s.next++) work_(thread, i);
+      }
     } catch (...) {
       std::lock_guard const lock{mutex_};
       if (!error_) error_ = std::current_exception();
-      next_ = pieces_;
+      for (share& s : shares_) s.next = s.end;
     }
   }
 
@@ -154,8 +173,7 @@ class thread_pool {
   std::vector<std::thread> workers_;
   std::mutex mutex_, caller_;
   std::condition_variable wake_, done_;
-  std::atomic<std::int64_t> next_{0};
-  std::int64_t pieces_ = 0;
+  std::vector<share> shares_;  ///< of each thread
   work_item work_;
   int busy_ = 0;
   std::uint64_t generation_ = 0;
