@@ -134,6 +134,7 @@ namespace options {
 using colour = model<unet_small, tile<256, 256>, channels<3>, classes<2>>;
 using bounded = model<unet_2015, tile<572, 572>, inference_memory<120'000'000>>;
 using frugal = model<unet_small, tile<256, 256>, training_memory<36'000'000>>;
+using precise = model<unet_small, tile<256, 256>, fast_convolution<6, 1e-6f>>;
 static_assert(colour::input_channels == 3 && colour::classes == 2);
 static_assert(bounded::inference::peak_bytes <= 120'000'000);
 static_assert(frugal::training::peak_bytes <= 36'000'000);

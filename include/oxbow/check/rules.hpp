@@ -156,7 +156,8 @@ template <class Tile> struct tile_has_two_or_three_sizes {
 template <class Option> struct option_is_known {
   static_assert(never<Option>,
                 "model: behind the tile come channels<N>, classes<N>, inference_memory<N>, training_memory<N>, "
-                "minimise<loss>, supervise<name, weight above 0> and fast_convolution<0, 2, 4 or 6>, and nothing else. "
+                "minimise<loss>, supervise<name, weight above 0> and fast_convolution<0, 2, 4 or 6, tolerance from 0 "
+                "on>, and nothing else. "
                 "A loss has a value and a derivative, for float and double.");
 };
 template <class Name> struct supervised_name_is_known {

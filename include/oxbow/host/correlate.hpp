@@ -24,6 +24,17 @@ struct correlation {
   float* a_sums = nullptr;  ///< where an algorithm that meets all of a puts the sums over its pixels; null: nobody asks
 };
 
+/// Into how many chunks of image rows each piece of such work is cut: few pieces over large images keep many threads
+/// busy, and their sums are added in order. The shape alone decides, so that the bits do not depend on the threads.
+constexpr int row_chunks(int pieces, int rows) {
+  constexpr int pieces_wanted = 16;
+  int const chunks = (pieces_wanted + pieces - 1) / pieces;
+  return chunks < rows ? chunks : rows;
+}
+
+/// The most rows and columns of a piece.
+inline constexpr int rows_together = 128, columns_together = 64;
+
 namespace detail {
 
 /// Sums for Inputs channels of b and Vectors · width channels of a, over rows × width pixels, added to dw.
@@ -125,21 +136,17 @@ void correlate_all_places(float const* const (&a)[Vectors], int a_pixel, std::pt
 
 }  // namespace detail
 
-/// Up to 128 rows × 64 columns are one piece of work, so that what is gathered of b serves many rows. Few pieces over
-/// large images are cut into chunks of image rows as well, whose sums are added in order. How many depends on the shape
-/// alone, so that the bits do not depend on the threads.
+/// Up to 128 rows × 64 columns are one piece of work, so that what is gathered of b serves many rows.
 template <class Arch> class correlator {
  public:
-  static constexpr int panel = packed_weights<Arch>::panel, side = 64;
+  static constexpr int panel = packed_weights<Arch>::panel, side = columns_together;
 
   explicit correlator(correlation const& c)
       : c_{c},
-        panels_{std::min(packed_weights<Arch>::panels(c.rows), rows_wanted / panel)},
+        panels_{std::min(packed_weights<Arch>::panels(c.rows), rows_together / panel)},
         bands_{(c.rows + panels_ * panel - 1) / (panels_ * panel)},
-        groups_{(c.columns + side - 1) / side} {
-    int const image_rows = c.a_size.depth * c.a_size.height;
-    chunks_ = (pieces_wanted + bands_ * groups_ - 1) / (bands_ * groups_);
-    if (chunks_ > image_rows) chunks_ = image_rows;
+        groups_{(c.columns + side - 1) / side},
+        chunks_{row_chunks(bands_ * groups_, c.a_size.depth * c.a_size.height)} {
     strip_ = {1, 1, c.a_size.width < strip_width ? c.a_size.width : strip_width};
     while (strip_.height < c.a_size.height && (strip_.height + 1) * strip_.width <= strip_pixels) ++strip_.height;
   }
@@ -171,7 +178,7 @@ template <class Arch> class correlator {
   }
 
  private:
-  static constexpr int pieces_wanted = 16, rows_wanted = 128, strip_width = 128, strip_pixels = 256;
+  static constexpr int strip_width = 128, strip_pixels = 256;
   static constexpr int fewest = 4;  ///< columns; with less, taps are summed side by side
 
   std::int64_t panel_floats() const { return c_.window.volume() * side * panel; }
@@ -262,7 +269,7 @@ template <class Arch> class correlator {
   }
 
   correlation c_;
-  int panels_, bands_, groups_, chunks_ = 1;  ///< panels of each band of rows; bands, groups of columns, image parts
+  int panels_, bands_, groups_, chunks_;  ///< panels of each band of rows; bands, groups of columns, image parts
   extent strip_{};
 };
 

@@ -177,6 +177,6 @@ template <class Program, class Arch, tuning Tuned = tuning{}> class executor fin
 
 /// That of one of a model's programs, for what this file is compiled for.
 template <class Model, class Program>
-using executor_of = executor<Program, native, tuning{Model::largest_fast_tile}>;
+using executor_of = executor<Program, native, tuning{Model::largest_fast_tile, Model::fast_tolerance}>;
 
 }  // namespace oxbow::on_host

@@ -11,11 +11,6 @@
 
 namespace oxbow::on_host {
 
-/// What of a network's options its kernels must know at compile time.
-struct tuning {
-  int winograd = 4;  ///< the largest tile of Winograd's convolution; 0: none
-};
-
 /// Steps of one form on one instruction set.
 template <form Form, class Arch, tuning Tuned> struct step_kernel {
   static constexpr op_kind anchor = Form.kind(Form.anchor);
@@ -25,8 +20,7 @@ template <form Form, class Arch, tuning Tuned> struct step_kernel {
     if constexpr (is_reduction(anchor)) {
       if constexpr (anchor == op_kind::convolve_grad_weight || anchor == op_kind::up_convolve_grad_weight) {
         correlation const c = correlation_of(s);
-        bool const worth_it = c.rows >= layout::block && c.columns >= layout::block;
-        s.fast[Form.anchor] = worth_it ? winograd_tile_of_gradient(s.instructions[Form.anchor], Tuned.winograd) : 0;
+        s.fast[Form.anchor] = winograd_tile_of_gradient(s.instructions[Form.anchor], c.columns, c.rows, Tuned);
         with_correlator(s.fast[Form.anchor], c, [&](auto const& by) {
           s.thread_floats = by.thread_floats(), s.shared_floats = by.shared_floats();
         });
@@ -34,9 +28,7 @@ template <form Form, class Arch, tuning Tuned> struct step_kernel {
     } else {
       instruction const& a = s.instructions[Form.anchor];
       extent const unit = tile_unit(s.instructions, Form.count, Form.anchor);
-      int const fast = a.in[0].made != none && a.in_channels < layout::block
-                           ? 0
-                           : winograd_tile(a, Tuned.winograd);
+      int const fast = a.in[0].made != none && a.in_channels < layout::block ? 0 : winograd_tile(a, Tuned);
       s.fast[Form.anchor] = fast;
       int const most = fast > 0 ? most_shares(s, panel) : 1;
       s.tiles = fast > 0 ? fast_tiles(a, unit, fast, (threads + most - 1) / most) : tile_step<Arch>(a, unit);

@@ -1,7 +1,10 @@
 // A network for one tile: the whole pipeline, and every fact about it as a constant.
 #pragma once
+#include <limits>
+
 #include <oxbow/check/explain.hpp>
 #include <oxbow/check/padding.hpp>
+#include <oxbow/core/real.hpp>
 #include <oxbow/lower/budget.hpp>
 #include <oxbow/lower/differentiate.hpp>
 #include <oxbow/lower/inference.hpp>
@@ -21,10 +24,12 @@ template <class Loss> struct minimise {};                     ///< what training
 /// Deep supervision: the node or branch of this name learns, too, and its loss counts Weight times that of the output.
 /// It has the output's channels. A coarser one is enlarged, so that each of its pixels answers for all labels under it.
 template <name Name, real Weight = 1.f> struct supervise {};
-/// The largest tile of Winograd's fast convolutions on a CPU: 0 (none), 2, 4 or 6. Larger ones multiply less and lose
-/// more to rounding: 1.1, 1.3 and 1.7 times what the direct sum loses (docs/cpu-performance.md). No other back end
-/// looks at it.
-template <int Tile> struct fast_convolution {};
+/// Winograd's fast convolutions on a CPU. Tile: the largest, 0 (none), 2, 4 or 6. Larger ones multiply less and lose
+/// more to rounding: the paper's network 0.5, 0.8 and 2.3 times what it loses with direct sums. Tolerance: what each
+/// convolution may be expected to lose, root mean square of the error over that of the result. A layer takes a smaller
+/// tile where a larger one would lose more; what loses no more than the direct sum is always allowed
+/// (docs/cpu-performance.md). No other back end looks at it.
+template <int Tile, real Tolerance = std::numeric_limits<float>::infinity()> struct fast_convolution {};
 
 namespace detail {
 
@@ -34,6 +39,7 @@ struct option_values {
   std::int64_t inference_memory = unlimited, training_memory = unlimited;   ///< bytes
   loss_function const* loss = &loss_of<cross_entropy>::self;
   int fast_convolution = 4;
+  float fast_tolerance = std::numeric_limits<float>::infinity();
   int losses = 1;  ///< the output's, and those of supervised nodes
 };
 template <int N> constexpr void read(channels<N>, option_values& o) { o.channels = N; }
@@ -41,8 +47,8 @@ template <int N> constexpr void read(classes<N>, option_values& o) { o.classes =
 template <std::int64_t N> constexpr void read(inference_memory<N>, option_values& o) { o.inference_memory = N; }
 template <std::int64_t N> constexpr void read(training_memory<N>, option_values& o) { o.training_memory = N; }
 template <any_loss L> constexpr void read(minimise<L>, option_values& o) { o.loss = &loss_of<L>::self; }
-template <int N> requires (N == 0 || N == 2 || N == 4 || N == 6)
-constexpr void read(fast_convolution<N>, option_values& o) { o.fast_convolution = N; }
+template <int N, real T> requires ((N == 0 || N == 2 || N == 4 || N == 6) && float{T} >= 0)
+constexpr void read(fast_convolution<N, T>, option_values& o) { o.fast_convolution = N, o.fast_tolerance = T; }
 
 template <name N, real W> requires (float{W} > 0) constexpr void read(supervise<N, W>, option_values& o) { ++o.losses; }
 
@@ -201,6 +207,7 @@ struct model : decltype(detail::sentence_of<Net, Tile, Options...>())::type {
   static constexpr extent tile = tile_type::size;
   static constexpr int input_channels = lowered_::options.channels;
   static constexpr int largest_fast_tile = lowered_::options.fast_convolution;        ///< of convolutions on a CPU
+  static constexpr float fast_tolerance = lowered_::options.fast_tolerance;           ///< what each of them may lose
   static constexpr extent output = forward.values[forward.output].size;
   static constexpr int classes = forward.values[forward.output].channels;
   static constexpr std::int64_t parameter_count = forward.trained_count;              ///< what training changes

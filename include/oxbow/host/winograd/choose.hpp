@@ -1,9 +1,18 @@
 // Which convolutions are done by Winograd's algorithm, with which tile, and in which boxes.
 #pragma once
+#include <limits>
+
+#include <oxbow/core/real.hpp>
 #include <oxbow/host/geometry.hpp>
-#include <oxbow/host/winograd/points.hpp>
+#include <oxbow/host/winograd/rounding.hpp>
 
 namespace oxbow::on_host {
+
+/// What of a network's options its kernels must know at compile time.
+struct tuning {
+  int winograd = 4;                                         ///< the largest tile of Winograd's convolution; 0: none
+  real tolerance = std::numeric_limits<float>::infinity();  ///< what a convolution may lose to be faster
+};
 
 /// What the choice depends on: a 3 × 3 convolution with stride 1 of `inputs` channels to rows × columns pixels.
 struct fast_shape {
@@ -54,21 +63,23 @@ constexpr std::int64_t cost_of(fast_shape const& s, int tile) {
 
 }  // namespace detail
 
-/// The tile of the fastest algorithm among the direct one (0) and F(2 × 2) … F(most × most).
-constexpr int fastest_tile(fast_shape const& s, int most) {
+/// The tile of the fastest algorithm that is allowed: the direct one (0) or F(2 × 2) … F(6 × 6).
+constexpr int fastest_tile(fast_shape const& s, tuning const& allowed) {
   int best = 0;
-  for (int tile = 2; tile <= most; tile += 2)
-    if (detail::cost_of(s, tile) < detail::cost_of(s, best)) best = tile;
+  for (int tile = 2; tile <= allowed.winograd; tile += 2)
+    if (tolerates(allowed.tolerance, tile, s.inputs, 9. * s.inputs) &&
+        detail::cost_of(s, tile) < detail::cost_of(s, best))
+      best = tile;
   return best;
 }
 
 /// The tile for a convolution or the gradient of one; 0 where it must be direct.
-constexpr int winograd_tile(instruction const& i, int most) {
+constexpr int winograd_tile(instruction const& i, tuning const& allowed) {
   bool const fits = (i.kind == op_kind::convolve || i.kind == op_kind::convolve_grad) && i.window == extent{1, 3, 3} &&
                     i.stride.volume() == 1 && i.dilation.volume() == 1 && i.out_size.depth == 1 &&
                     i.out_channels >= layout::block;
   if (!fits) return 0;
-  return fastest_tile({i.in_channels, i.out_channels, i.out_size.height, i.out_size.width}, most);
+  return fastest_tile({i.in_channels, i.out_channels, i.out_size.height, i.out_size.width}, allowed);
 }
 
 /// A box with sizes rounded up to whole tiles of `tile` × `tile` pixels.

@@ -53,6 +53,9 @@ template <class Arch, int Vectors> inline constexpr auto tile_products =
 
 }  // namespace detail
 
+/// Channels of each side of a piece of work.
+inline constexpr int winograd_side = 64;
+
 /// dw = Gᵀ (Σ over tiles Bᵀ x B ⊙ A dy Aᵀ) G. A piece of work is some inputs × some outputs × some rows of tiles; its
 /// sums are added in an order that depends on the shape alone, so that the bits do not depend on the threads.
 ///
@@ -60,17 +63,15 @@ template <class Arch, int Vectors> inline constexpr auto tile_products =
 ///       than a tenth of the products
 template <class Arch, int Tile> class winograd_correlator {
  public:
-  static constexpr int area = winograd<Tile>::area, side = 64, side_blocks = side / layout::block;
+  static constexpr int area = winograd<Tile>::area, side = winograd_side, side_blocks = side / layout::block;
 
   explicit winograd_correlator(correlation const& c)
       : c_{c},
         inputs_{(c.columns + side - 1) / side},
         outputs_{(c.rows + side - 1) / side},
         rows_{(c.a_size.height + Tile - 1) / Tile},
-        columns_{(c.a_size.width + Tile - 1) / Tile} {
-    int const pieces = inputs_ * outputs_;
-    if (pieces < pieces_wanted) chunks_ = (pieces_wanted + pieces - 1) / pieces;
-    if (chunks_ > rows_) chunks_ = rows_;
+        columns_{(c.a_size.width + Tile - 1) / Tile},
+        chunks_{row_chunks(inputs_ * outputs_, rows_)} {
     int const parts = (columns_ + tiles_wanted - 1) / tiles_wanted;
     strip_columns_ = (columns_ + parts - 1) / parts;
     strip_rows_ = tiles_wanted / strip_columns_;
@@ -115,7 +116,7 @@ template <class Arch, int Tile> class winograd_correlator {
   }
 
  private:
-  static constexpr int pieces_wanted = 16, tiles_wanted = 96;
+  static constexpr int tiles_wanted = 96;
   /// Between two points: no power of two, so that those of one weight lie in different sets of a cache.
   static constexpr std::int64_t point_floats = side * side + layout::block;
   static constexpr std::int64_t piece_floats = area * point_floats;
@@ -276,15 +277,31 @@ template <class Arch, int Tile> class winograd_correlator {
 
   correlation c_;
   int inputs_, outputs_, rows_, columns_;  ///< groups of channels; tiles
-  int chunks_ = 1, strip_rows_ = 1, strip_columns_ = 1;
+  int chunks_, strip_rows_ = 1, strip_columns_ = 1;
 };
 
-/// The tile for a gradient of weights; 0 where it must be direct. Gradients take no larger tiles than 4: a sum over all
-/// tiles of numbers that large loses too much.
-constexpr int winograd_tile_of_gradient(instruction const& i, int most) {
+/// How many terms of a gradient of inputs × outputs × 9 weights are added up one after the other: the tiles of a chunk,
+/// or the pixels where tile is 0, and then the chunks.
+constexpr double terms_of_gradient(extent dy, int inputs, int outputs, int tile) {
+  auto const parts = [](int whole, int part) { return (whole + part - 1) / part; };
+  int const length = tile == 0 ? 1 : tile, rows = parts(dy.height, length), columns = parts(dy.width, length);
+  int const pieces = parts(outputs, tile == 0 ? rows_together : winograd_side) *
+                     parts(inputs, tile == 0 ? columns_together : winograd_side);
+  int const chunks = row_chunks(pieces, rows);
+  return static_cast<double>(rows) / chunks * columns + chunks;
+}
+
+/// The tile for a gradient of inputs × outputs × 9 weights; 0 where it must be direct. Gradients take no larger tiles
+/// than 4: a sum over all tiles of numbers that large loses too much.
+constexpr int winograd_tile_of_gradient(instruction const& i, int inputs, int outputs, tuning const& allowed) {
   bool const fits = i.kind == op_kind::convolve_grad_weight && i.window == extent{1, 3, 3} && i.stride.volume() == 1 &&
-                    i.dilation.volume() == 1 && i.in_size.depth == 1;
-  return fits ? most < 4 ? most : 4 : 0;
+                    i.dilation.volume() == 1 && i.in_size.depth == 1 && inputs >= layout::block &&
+                    outputs >= layout::block;
+  if (!fits) return 0;
+  auto const terms = [&](int tile) { return terms_of_gradient(i.in_size, inputs, outputs, tile); };
+  for (int tile = allowed.winograd < 4 ? allowed.winograd : 4; tile > 0; tile -= 2)
+    if (tolerates(allowed.tolerance, tile, terms(tile), terms(0))) return tile;
+  return 0;
 }
 
 }  // namespace oxbow::on_host
