@@ -1,4 +1,6 @@
 // What algorithms are expected to lose to rounding: measured, and which tiles a tolerance leaves.
+#include <limits>
+
 #include <oxbow/host/winograd/weight_grad.hpp>
 
 #include "agreement.hpp"
@@ -151,6 +153,9 @@ TEST_CASE("a model says the tolerance, and its layers keep it each by itself") {
   using exact_model = model<seq<conv<16>, relu, conv<64>, relu, conv<16>>, tile<46, 46>, fast_convolution<6, 7e-7f>>;
   static_assert(exact_model::fast_tolerance == 7e-7f && exact_model::largest_fast_tile == 6);
   static_assert(!(model<seq<conv<64>>, tile<46, 46>>::fast_tolerance < 1e30f));
+  static_assert(detail::option<fast_convolution<4, 0.f>> && !detail::option<fast_convolution<4, -1e-6f>>);
+  static_assert(!detail::option<fast_convolution<4, std::numeric_limits<float>::quiet_NaN()>>);
+  static_assert(!detail::option<fast_convolution<3, 1e-6f>>);
   predictions_agree<exact_model>();
   gradients_agree<exact_model>();
   network<exact_model, host> net{{.threads = 2}, seed{3}};
