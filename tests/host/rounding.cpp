@@ -26,16 +26,16 @@ struct spread {
   double relative() const { return std::sqrt(errors / results); }
 };
 
-/// A convolution of one layer with direct sums.
-template <int Channels> double direct_error() {
-  using model_type = model<seq<conv<32>>, tile<14, 14>, channels<Channels>, fast_convolution<0>>;
+/// A convolution of numbers from `low` to `high` with random weights.
+template <int Channels, int Tile> double layer_error(float low = -1, float high = 1) {
+  using model_type = model<seq<conv<32>>, tile<14, 14>, channels<Channels>, fast_convolution<Tile>>;
   chance any{11};
   network<model_type, host> net{{.threads = 2}, blank{}};
   for (float& p : net.parameters()) p = any.number();
   for (network_tensor const& t : net.tensors())
     if (t.name.ends_with("bias")) std::ranges::fill(t.data, 0.f);
   image<float> x{model_type::tile, Channels}, y{model_type::output, 32};
-  for (float& v : x.data) v = any.number();
+  for (float& v : x.data) v = any.number(low, high);
   net.infer(std::as_const(x).view(), y.view());
   std::span<float const> const w = std::as_const(net).parameters();
   spread s;
@@ -102,10 +102,17 @@ TEST_CASE("direct sums lose what they are expected to") {
   auto const expected = [](int channels) {
     return doctest::Approx(std::sqrt(expected_square_error(0, 9. * channels))).epsilon(.2).scale(0);
   };
-  CHECK(direct_error<3>() == expected(3));
-  CHECK(direct_error<16>() == expected(16));
-  CHECK(direct_error<100>() == expected(100));
-  CHECK(direct_error<512>() == expected(512));
+  CHECK(layer_error<3, 0>() == expected(3));
+  CHECK(layer_error<16, 0>() == expected(16));
+  CHECK(layer_error<100, 0>() == expected(100));
+  CHECK(layer_error<512, 0>() == expected(512));
+}
+
+TEST_CASE("numbers that are alike lose less than random ones: their transforms are small") {
+  static_assert(fastest_tile({100, 32, 12, 12}, {4}) == 4);
+  double const expected = std::sqrt(expected_square_error(4, 100));
+  CHECK(layer_error<100, 4>() == doctest::Approx(expected).epsilon(.2).scale(0));
+  CHECK(layer_error<100, 4>(.9f, 1.1f) < .5 * expected);
 }
 
 TEST_CASE("gradients of weights lose what they are expected to") {

@@ -12,10 +12,10 @@
 
 namespace oxbow {
 
-/// Runs f(thread, piece) for each piece. Each thread has a share of its own, neighbours, which depends on the numbers
-/// of pieces and threads alone: from step to step it works on the same part of an image. One that is done helps the
-/// others. Who runs a piece decides nothing about a result: pieces are independent, and whoever needs a sum adds up the
-/// pieces in their order.
+/// Runs f(thread, piece) for each piece. Each thread has a share of pieces next to one another, which depends on the
+/// numbers of pieces and threads alone: from step to step it works on the same part of an image. One that is done helps
+/// the others. Who runs a piece decides nothing about a result: pieces are independent, and whoever needs a sum adds up
+/// the pieces in their order.
 class thread_pool {
  public:
   /// threads: 0 is one for each core. throws std::system_error where the system has no room for so many

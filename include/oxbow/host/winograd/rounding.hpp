@@ -1,7 +1,5 @@
 // What rounding takes of a result, by the algorithm that makes it.
 #pragma once
-#include <cstdint>
-
 #include <oxbow/host/winograd/points.hpp>
 
 namespace oxbow::on_host {
