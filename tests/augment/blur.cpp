@@ -84,7 +84,8 @@ TEST_CASE("kernels are Gaussians of the drawn deviation, and sum up to one") {
     double const sigma = std::sqrt(-0.5 / std::log(static_cast<double>(k.weight[1]) / static_cast<double>(k.weight[0])));
     CHECK(sigma < 1.5 + 1e-5);
     if (k.radius == 3)
-      CHECK(static_cast<double>(k.weight[3]) == doctest::Approx(static_cast<double>(k.weight[0]) * std::exp(-4.5 / (sigma * sigma))).epsilon(1e-4).scale(0));
+      CHECK(static_cast<double>(k.weight[3]) ==
+            doctest::Approx(static_cast<double>(k.weight[0]) * std::exp(-4.5 / (sigma * sigma))).epsilon(1e-4).scale(0));
   }
   // Half of them, and those of deviations too small to matter: below .27, where a neighbour weighs a thousandth.
   CHECK(none > 200 - 5 * 10);

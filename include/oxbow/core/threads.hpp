@@ -128,7 +128,7 @@ class thread_pool {
     std::atomic<std::int64_t> next{0};
     std::int64_t end = 0;
   };
-  /// Where the share of a thread begins; the caller, which need not be woken, has one piece more where they are uneven.
+  /// Where the share of a thread begins; the caller, which need not be woken, has no fewer pieces than the others.
   static std::int64_t first_of(std::int64_t thread, std::int64_t threads, std::int64_t pieces) {
     return (thread * pieces + threads - 1) / threads;
   }
