@@ -16,16 +16,18 @@ namespace oxbow::on_host {
 namespace detail {
 
 /// dU (input, output) += Σ over tiles V (tile, input) · D (tile, output), for Inputs × Vectors · width sums.
+/// first: of the tiles; nothing has been summed yet
 template <class Arch, int Inputs, int Vectors>
-[[gnu::noinline]] void multiply_tiles(float const* v, float const* const (&d)[Vectors], int tiles, float* du,
-                                      std::ptrdiff_t input_stride) {
+[[gnu::noinline]] void multiply_tiles(float const* v, float const* const (&d)[Vectors], int tiles, bool first,
+                                      float* du, std::ptrdiff_t input_stride) {
   using vector = vec<Arch>;
   constexpr int width = width_of<Arch>;
   vector sum[Inputs][Vectors];
 #pragma GCC unroll 8
   for (int i = 0; i < Inputs; ++i)
 #pragma GCC unroll 2
-    for (int n = 0; n < Vectors; ++n) sum[i][n] = vector::load_aligned(du + i * input_stride + n * width);
+    for (int n = 0; n < Vectors; ++n)
+      sum[i][n] = first ? vector(0.f) : vector::load_aligned(du + i * input_stride + n * width);
 #pragma GCC unroll 2
   for (int t = 0; t < tiles; ++t) {
     vector right[Vectors];
@@ -53,98 +55,113 @@ template <class Arch, int Vectors> inline constexpr auto tile_products =
 
 }  // namespace detail
 
-/// Channels of each side of a piece of work.
-inline constexpr int winograd_side = 64;
+/// Channels of one side of a piece of work. Each piece transforms its channels of both images again: wide ones share.
+constexpr int winograd_side(int channels) { return channels > 64 ? 128 : 64; }
 
 /// dw = Gᵀ (Σ over tiles Bᵀ x B ⊙ A dy Aᵀ) G. A piece of work is some inputs × some outputs × some rows of tiles; its
 /// sums are added in an order that depends on the shape alone, so that the bits do not depend on the threads.
 ///
-/// cost  the transforms of a piece are made again for each group of the other side: with groups of 64 channels less
-///       than a tenth of the products
+/// cost  the transforms of a piece are made again for each group of the other side
 template <class Arch, int Tile> class winograd_correlator {
  public:
-  static constexpr int area = winograd<Tile>::area, side = winograd_side, side_blocks = side / layout::block;
+  static constexpr int area = winograd<Tile>::area;
 
   explicit winograd_correlator(correlation const& c)
       : c_{c},
-        inputs_{(c.columns + side - 1) / side},
-        outputs_{(c.rows + side - 1) / side},
+        in_side_{winograd_side(c.columns)},
+        out_side_{winograd_side(c.rows)},
+        inputs_{(c.columns + in_side_ - 1) / in_side_},
+        outputs_{(c.rows + out_side_ - 1) / out_side_},
         rows_{(c.a_size.height + Tile - 1) / Tile},
         columns_{(c.a_size.width + Tile - 1) / Tile},
         chunks_{row_chunks(inputs_ * outputs_, rows_)} {
-    int const parts = (columns_ + tiles_wanted - 1) / tiles_wanted;
+    int const wanted = tile_channels_wanted / (in_side_ + out_side_), parts = (columns_ + wanted - 1) / wanted;
     strip_columns_ = (columns_ + parts - 1) / parts;
-    strip_rows_ = tiles_wanted / strip_columns_;
+    strip_rows_ = wanted / strip_columns_;
     int const longest = (rows_ + chunks_ - 1) / chunks_, cuts = (longest + strip_rows_ - 1) / strip_rows_;
     strip_rows_ = (longest + cuts - 1) / cuts;
   }
 
   /// Floats of memory shared by all threads, and of each thread.
   std::int64_t shared_floats() const {
-    return chunks_ == 1 ? 0 : std::int64_t{inputs_} * outputs_ * chunks_ * piece_floats;
+    return chunks_ == 1 ? 0 : std::int64_t{inputs_} * outputs_ * chunks_ * piece_floats();
   }
   std::int64_t thread_floats() const {
-    return piece_floats + 2 * transformed_floats() + input_grid(strip_rows_, strip_columns_, 0, 0).gathered_floats();
+    return piece_floats() + transformed_floats(in_side_) + transformed_floats(out_side_) +
+           input_grid(strip_rows_, strip_columns_, 0, 0).gathered_floats();
   }
 
   /// gradient: (output, input, tap). Adds to it, and to the sums of dy, if `accumulate`.
   template <class Scratch> void run(thread_pool& pool, std::byte const* arena, float* shared, Scratch const& scratch,
                                     float* gradient, bool accumulate) const {
     std::int64_t const pieces = std::int64_t{inputs_} * outputs_;
-    std::vector<double> a_sums(c_.a_sums != nullptr ? static_cast<std::size_t>(outputs_ * chunks_ * side) : 0);
+    std::vector<double> a_sums(c_.a_sums != nullptr ? static_cast<std::size_t>(outputs_ * chunks_ * out_side_) : 0);
     pool.run(pieces * chunks_, [&](int thread, std::int64_t i) {
       float* const memory = scratch(thread);
-      float* const du = chunks_ == 1 ? memory : shared + i * piece_floats;
+      float* const du = chunks_ == 1 ? memory : shared + i * piece_floats();
       int const piece = static_cast<int>(i / chunks_);
       bool const sums = c_.a_sums != nullptr && piece % inputs_ == 0;
-      chunk(piece % inputs_, piece / inputs_, static_cast<int>(i % chunks_), arena, du, memory + piece_floats,
-            sums ? &a_sums[static_cast<std::size_t>((piece / inputs_ * chunks_ + i % chunks_) * side)] : nullptr);
-      if (chunks_ == 1) finish(piece % inputs_, piece / inputs_, 0, side, du, gradient, accumulate);
+      chunk(piece % inputs_, piece / inputs_, static_cast<int>(i % chunks_), arena, du, memory + piece_floats(),
+            sums ? &a_sums[static_cast<std::size_t>((piece / inputs_ * chunks_ + i % chunks_) * out_side_)] : nullptr);
+      if (chunks_ == 1) finish(piece % inputs_, piece / inputs_, 0, in_side_, du, gradient, accumulate);
     });
     for (int k = 0; c_.a_sums != nullptr && k < c_.rows; ++k) {
       double sum = accumulate ? static_cast<double>(c_.a_sums[k]) : 0;
       for (int n = 0; n < chunks_; ++n)
-        sum += a_sums[static_cast<std::size_t>((k / side * chunks_ + n) * side + k % side)];
+        sum += a_sums[static_cast<std::size_t>((k / out_side_ * chunks_ + n) * out_side_ + k % out_side_)];
       c_.a_sums[k] = static_cast<float>(sum);
     }
     if (chunks_ == 1) return;
-    pool.run(pieces * side_blocks, [&](int, std::int64_t i) {
-      int const piece = static_cast<int>(i / side_blocks), first = static_cast<int>(i % side_blocks) * layout::block;
-      finish(piece % inputs_, piece / inputs_, first, first + layout::block, shared + piece * chunks_ * piece_floats,
+    int const blocks = layout::blocks(in_side_);
+    pool.run(pieces * blocks, [&](int, std::int64_t i) {
+      int const piece = static_cast<int>(i / blocks), first = static_cast<int>(i % blocks) * layout::block;
+      finish(piece % inputs_, piece / inputs_, first, first + layout::block, shared + piece * chunks_ * piece_floats(),
              gradient, accumulate);
     });
   }
 
  private:
-  static constexpr int tiles_wanted = 96;
+  /// Tiles of a strip times the channels that are transformed for them: two rows of points stay in a cache of 1 MB.
+  static constexpr int tile_channels_wanted = 96 * 128;
   /// Between two points: no power of two, so that those of one weight lie in different sets of a cache.
-  static constexpr std::int64_t point_floats = side * side + layout::block;
-  static constexpr std::int64_t piece_floats = area * point_floats;
+  std::int64_t point_floats() const { return std::int64_t{in_side_} * out_side_ + layout::block; }
+  std::int64_t piece_floats() const { return area * point_floats(); }
 
-  std::int64_t transformed_floats() const {
-    int const tiles = strip_rows_ * strip_columns_;
-    return 2 * winograd<Tile>::size * tile_groups{tiles, side_blocks, tiles}.point_floats;
+  /// One side's two rows of points of a strip's tiles.
+  static tile_groups transformed(int tiles, int side) { return {tiles, layout::blocks(side), tiles}; }
+  std::int64_t transformed_floats(int side) const {
+    return 2 * winograd<Tile>::size * transformed(strip_rows_ * strip_columns_, side).point_floats;
   }
   tile_grid input_grid(int rows, int columns, int row, int column) const {
     return {row * Tile - c_.border.height, column * Tile - c_.border.width, rows, columns, Tile, Tile + 2};
   }
-  static int part_of(int whole, int first) { return whole - first < side ? whole - first : side; }
+  int part_in(int first) const { return c_.columns - first < in_side_ ? c_.columns - first : in_side_; }
+  int part_out(int first) const { return c_.rows - first < out_side_ ? c_.rows - first : out_side_; }
 
   void chunk(int in_group, int out_group, int number, std::byte const* arena, float* du, float* memory,
              double* sums) const {
-    std::memset(du, 0, sizeof(float) * static_cast<std::size_t>(piece_floats));
-    int const end = static_cast<int>(std::int64_t{rows_} * (number + 1) / chunks_);
-    for (int row = static_cast<int>(std::int64_t{rows_} * number / chunks_); row < end; row += strip_rows_)
+    int const begin = static_cast<int>(std::int64_t{rows_} * number / chunks_),
+              end = static_cast<int>(std::int64_t{rows_} * (number + 1) / chunks_);
+    for (int row = begin; row < end; row += strip_rows_)
       for (int column = 0; column < columns_; column += strip_columns_)
-        strip(end - row < strip_rows_ ? end - row : strip_rows_,
-              columns_ - column < strip_columns_ ? columns_ - column : strip_columns_, row, column, in_group * side,
-              out_group * side, arena, du, memory, sums);
+        strip({.rows = end - row < strip_rows_ ? end - row : strip_rows_,
+               .columns = columns_ - column < strip_columns_ ? columns_ - column : strip_columns_,
+               .row = row,
+               .column = column,
+               .first = row == begin && column == 0},
+              in_group * in_side_, out_group * out_side_, arena, du, memory, sums);
   }
 
-  void strip(int rows, int columns, int row, int column, int first_in, int first_out, std::byte const* arena, float* du,
-             float* memory, double* sums) const {
+  /// Tiles that are transformed and multiplied together. first: of a chunk
+  struct strip_of_tiles {
+    int rows, columns, row, column;
+    bool first;
+  };
+
+  void strip(strip_of_tiles const& tiles, int first_in, int first_out, std::byte const* arena, float* du, float* memory,
+             double* sums) const {
     auto const pair = [&]<int Pair>() {
-      rows_of_pair<Pair>(rows, columns, row, column, first_in, first_out, arena, du, memory, sums);
+      rows_of_pair<Pair>(tiles, first_in, first_out, arena, du, memory, sums);
     };
     pair.template operator()<-1>();
     pair.template operator()<0>();
@@ -152,33 +169,34 @@ template <class Arch, int Tile> class winograd_correlator {
     if constexpr (Tile > 4) pair.template operator()<2>();
   }
 
-  /// Two rows of points at a time: their transforms and sums stay in a cache of 1 MB.
-  template <int Pair> void rows_of_pair(int rows, int columns, int row, int column, int first_in, int first_out,
+  template <int Pair> void rows_of_pair(strip_of_tiles const& strip, int first_in, int first_out,
                                         std::byte const* arena, float* du, float* memory, double* sums) const {
     using w = winograd<Tile>;
-    int const tiles = rows * columns, inputs = part_of(c_.columns, first_in), outputs = part_of(c_.rows, first_out);
-    tile_groups const of{tiles, side_blocks, tiles};
-    float *const v = memory, *const d = v + transformed_floats(), *const gathered = d + transformed_floats();
+    auto const [rows, columns, row, column, first] = strip;
+    int const tiles = rows * columns, inputs = part_in(first_in), outputs = part_out(first_out);
+    tile_groups const of_v = transformed(tiles, in_side_), of_d = transformed(tiles, out_side_);
+    float *const v = memory, *const d = v + transformed_floats(in_side_),
+                 *const gathered = d + transformed_floats(out_side_);
     tile_grid const x = input_grid(rows, columns, row, column),
                     dy{row * Tile, column * Tile, rows, columns, Tile, Tile};
     for (int b = 0; b < layout::blocks(inputs); ++b)
       block_of_tiles{c_.b, c_.b_count, c_.columns, first_in / layout::block + b, arena, gathered}.for_each_part(
           x, [&](block_view const& part, int r, int c, int many_rows, int many_columns) {
             transform_input_rows<Arch, Tile, Pair>(
-                {part, many_rows, many_columns, r * columns + c, columns}, b, of, v);
+                {part, many_rows, many_columns, r * columns + c, columns}, b, of_v, v);
           });
     for (int b = 0; b < layout::blocks(outputs); ++b)
       block_of_tiles{c_.a, c_.a_count, c_.rows, first_out / layout::block + b, arena, gathered}.for_each_part(
           dy, [&](block_view const& part, int r, int c, int many_rows, int many_columns) {
             transform_output_grad_rows<Arch, Tile, Pair>(
-                {part, many_rows, many_columns, r * columns + c, columns}, b, of, d);
+                {part, many_rows, many_columns, r * columns + c, columns}, b, of_d, d);
             if (Pair == 0 && sums != nullptr) add_pixels(part, many_rows, many_columns, sums + b * layout::block);
           });
     for (int p = 0; p < 2 * w::size; ++p) {
       int const point = (p < w::size ? w::first_row(Pair) : w::second_row(Pair) - 1) * w::size + p;
       for (int b = 0; b < layout::blocks(inputs); ++b)
-        products(v + p * of.point_floats + of.at(b, 0), d + p * of.point_floats, of, tiles, outputs,
-                 du + point * point_floats + b * layout::block * side);
+        products(v + p * of_v.point_floats + of_v.at(b, 0), d + p * of_d.point_floats, of_d, outputs, first,
+                 du + point * point_floats() + std::ptrdiff_t{b} * layout::block * out_side_);
     }
   }
 
@@ -201,16 +219,16 @@ template <class Arch, int Tile> class winograd_correlator {
   }
 
   /// One point, one block of inputs, all outputs of the group.
-  static void products(float const* v, float const* d, tile_groups const& of, int tiles, int outputs, float* du) {
+  void products(float const* v, float const* d, tile_groups const& of_d, int outputs, bool first, float* du) const {
     constexpr int width = width_of<Arch>;
-    auto const at = [&](int k) { return d + of.at(k / layout::block, 0) + k % layout::block; };
+    auto const at = [&](int k) { return d + of_d.at(k / layout::block, 0) + k % layout::block; };
     for_even_parts(layout::block, grad_tile_of<Arch>().pixels, [&](int lane, int inputs) {
       auto const many = static_cast<std::size_t>(inputs - 1);
       for (int k = 0; k < outputs; k += 2 * width) {
-        float* const to = du + lane * side + k;
+        float* const to = du + lane * out_side_ + k;
         if (outputs - k > width)
-          detail::tile_products<Arch, 2>[many](v + lane, {at(k), at(k + width)}, tiles, to, side);
-        else detail::tile_products<Arch, 1>[many](v + lane, {at(k)}, tiles, to, side);
+          detail::tile_products<Arch, 2>[many](v + lane, {at(k), at(k + width)}, of_d.tiles, first, to, out_side_);
+        else detail::tile_products<Arch, 1>[many](v + lane, {at(k)}, of_d.tiles, first, to, out_side_);
       }
     });
   }
@@ -222,7 +240,7 @@ template <class Arch, int Tile> class winograd_correlator {
     using vector = vec<Arch>;
     using axis = winograd_axis<Arch, Tile>;
     constexpr int n = winograd<Tile>::size, width = width_of<Arch>;
-    int const inputs = part_of(c_.columns, in_group * side), outputs = part_of(c_.rows, out_group * side);
+    int const inputs = part_in(in_group * in_side_), outputs = part_out(out_group * out_side_);
     alignas(64) float taps[layout::block * 9][width];
     for (int k = 0; k < outputs; k += width)
       for (int block = first; block < last && block < inputs; block += layout::block) {
@@ -232,12 +250,12 @@ template <class Arch, int Tile> class winograd_correlator {
           for (int j = 0; j < n; ++j) {
             vector u[n], g[3];
             for (int i = 0; i < n; ++i) {
-              float const* const at = du + (i * n + j) * point_floats + (block + c) * side + k;
-              __builtin_prefetch(at + 2 * side);
+              float const* const at = du + (i * n + j) * point_floats() + (block + c) * out_side_ + k;
+              __builtin_prefetch(at + 2 * out_side_);
               u[i] = vector::load_aligned(at);
               for (int more = 1; more < chunks_; ++more) {
-                __builtin_prefetch(at + more * piece_floats + 2 * side);
-                u[i] = u[i] + vector::load_aligned(at + more * piece_floats);
+                __builtin_prefetch(at + more * piece_floats() + 2 * out_side_);
+                u[i] = u[i] + vector::load_aligned(at + more * piece_floats());
               }
             }
             axis::weights_grad(u, g);
@@ -250,7 +268,8 @@ template <class Arch, int Tile> class winograd_correlator {
           }
         }
         write(taps, count, outputs - k < width ? outputs - k : width,
-              gradient + (std::int64_t{out_group * side + k} * c_.columns + in_group * side + block) * 9, accumulate);
+              gradient + (std::int64_t{out_group * out_side_ + k} * c_.columns + in_group * in_side_ + block) * 9,
+              accumulate);
       }
   }
 
@@ -276,6 +295,7 @@ template <class Arch, int Tile> class winograd_correlator {
   }
 
   correlation c_;
+  int in_side_, out_side_;                 ///< channels of a group
   int inputs_, outputs_, rows_, columns_;  ///< groups of channels; tiles
   int chunks_, strip_rows_ = 1, strip_columns_ = 1;
 };
@@ -285,8 +305,8 @@ template <class Arch, int Tile> class winograd_correlator {
 constexpr double terms_of_gradient(extent dy, int inputs, int outputs, int tile) {
   auto const parts = [](int whole, int part) { return (whole + part - 1) / part; };
   int const length = tile == 0 ? 1 : tile, rows = parts(dy.height, length), columns = parts(dy.width, length);
-  int const pieces = parts(outputs, tile == 0 ? rows_together : winograd_side) *
-                     parts(inputs, tile == 0 ? columns_together : winograd_side);
+  int const pieces = parts(outputs, tile == 0 ? rows_together : winograd_side(outputs)) *
+                     parts(inputs, tile == 0 ? columns_together : winograd_side(inputs));
   int const chunks = row_chunks(pieces, rows);
   return static_cast<double>(rows) / chunks * columns + chunks;
 }
