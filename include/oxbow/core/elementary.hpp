@@ -28,7 +28,8 @@ inline OXBOW_DEVICE int floor_of(float x) {
   return towards_zero - (x < static_cast<float>(towards_zero) ? 1 : 0);
 }
 
-/// √x for x from 0 to 2^80, within 2^-22 of itself: three of Newton's steps from a guess that halves the exponent.
+/// √x of 0 or a normal number above it, within 2^-22 of itself: three of Newton's steps from a guess that halves the
+/// exponent.
 inline OXBOW_DEVICE float root_of(float x) {
   float inverse = std::bit_cast<float>(0x5F3759DFu - (std::bit_cast<std::uint32_t>(x) >> 1));
   inverse *= 1.5f - 0.5f * x * inverse * inverse;

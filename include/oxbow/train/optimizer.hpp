@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <variant>
 
+#include <oxbow/core/elementary.hpp>
 #include <oxbow/core/portable.hpp>
 
 namespace oxbow {
@@ -37,16 +38,17 @@ struct sgd {
 
   struct rule {
     float rate, momentum, decay;
-    bool nesterov;
+    float of_gradient, of_velocity;  ///< the way is the sum of these times g and v: 0 and 1, Nesterov's 1 and m
     OXBOW_DEVICE void operator()(float& p, float g, std::array<float*, 1> state) const {
       float& v = *state[0];
       g += decay * p;
       v = momentum * v + g;
-      p -= rate * (nesterov ? g + momentum * v : v);
+      p -= rate * (of_gradient * g + of_velocity * v);
     }
   };
   constexpr rule at(std::int64_t, double factor) const {
-    return {static_cast<float>(rate * factor), momentum, weight_decay, nesterov};
+    float const now = static_cast<float>(rate * factor);
+    return nesterov ? rule{now, momentum, weight_decay, 1, momentum} : rule{now, momentum, weight_decay, 0, 1};
   }
 };
 
@@ -66,7 +68,7 @@ struct adam_rule {
     g += decay * p;
     m += mean_part * (g - m);
     v = beta2 * v + square_part * g * g;
-    p -= step_size * m / (std::sqrt(v) / root + epsilon);
+    p -= step_size * m / (root_of(v) / root + epsilon);
   }
 };
 
