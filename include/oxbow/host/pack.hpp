@@ -40,9 +40,21 @@ template <class Arch> struct packed_weights {
   }
 
  private:
-  /// The source is read row by row, and asked for one block of inputs ahead; what is written stays in the first cache.
   static void pack_block(float const* weights, weight_use const& u, int taps, int panel_index, int block,
                          float const* factor, float* out) {
+    auto const pack = [&]<int Taps>() { pack_taps<Taps>(weights, u, taps, panel_index, block, factor, out); };
+    if (taps == 9) pack.template operator()<9>();
+    else if (taps == 4) pack.template operator()<4>();
+    else if (taps == 1) pack.template operator()<1>();
+    else pack.template operator()<0>();
+  }
+
+  /// The source is read row by row, and asked for one block of inputs ahead; what is written stays in the first cache.
+  /// Taps: their number if it is a constant, which is four times as fast; else 0
+  template <int Taps>
+  [[gnu::noinline]] static void pack_taps(float const* weights, weight_use const& u, int taps, int panel_index,
+                                          int block, float const* factor, float* out) {
+    if constexpr (Taps > 0) taps = Taps;
     std::int64_t const row = std::int64_t{u.columns} * u.taps();
     std::int64_t const per_output = u.rows_are_outputs ? row : u.taps();
     std::int64_t const per_input = u.rows_are_outputs ? u.taps() : row;
@@ -50,12 +62,16 @@ template <class Arch> struct packed_weights {
     int const begin = block * layout::block, left = u.inputs() - begin;
     int const inputs = left < layout::block ? left : layout::block;
     if (count < panel) std::memset(out, 0, sizeof(float) * static_cast<std::size_t>(inputs * taps * panel));
+    // Flipped taps go backwards from the last one.
+    std::ptrdiff_t const per_tap = (u.flipped ? -1 : 1) * std::ptrdiff_t{inputs} * panel;
+    if (u.flipped) out -= (taps - 1) * per_tap;
     auto const move = [&](int k, int c) {
       float const* const from = weights + (first + k) * per_output + (begin + c) * per_input;
+      float* const to = out + std::ptrdiff_t{c} * panel + k;
       float const scale = factor != nullptr ? factor[first + k] : 1.f;
       __builtin_prefetch(from + layout::block * per_input);
-      for (int t = 0; t < taps; ++t)
-        out[(std::ptrdiff_t{u.flipped ? taps - 1 - t : t} * inputs + c) * panel + k] = from[t] * scale;
+#pragma GCC unroll 9
+      for (int t = 0; t < taps; ++t) to[t * per_tap] = from[t] * scale;
     };
     if (u.rows_are_outputs)
       for (int k = 0; k < count; ++k)
