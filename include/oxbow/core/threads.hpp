@@ -96,6 +96,7 @@ class thread_pool {
     }
     wake_.notify_all();
     take(0);
+    linger([&] { return busy_ == 0; });
     std::unique_lock lock{mutex_};
     done_.wait(lock, [&] { return busy_ == 0; });
     if (error_) std::rethrow_exception(error_);
@@ -147,9 +148,17 @@ class thread_pool {
     }
   }
 
+  /// Waits for what is likely to happen soon: the next step follows in microseconds, and who sleeps needs a hundred to
+  /// wake up. No longer than some hundred, and whoever else wants the core has it meanwhile.
+  template <class Happened> static void linger(Happened const& happened) {
+    constexpr int turns = 500;
+    for (int i = 0; i < turns && !happened(); ++i) std::this_thread::yield();
+  }
+
   void work(int thread) {
     std::uint64_t seen = 0;
     for (;;) {
+      linger([&] { return stop_ || generation_ != seen; });
       {
         std::unique_lock lock{mutex_};
         wake_.wait(lock, [&] { return stop_ || generation_ != seen; });
@@ -175,9 +184,10 @@ class thread_pool {
   std::condition_variable wake_, done_;
   std::vector<share> shares_;  ///< of each thread
   work_item work_;
-  int busy_ = 0;
-  std::uint64_t generation_ = 0;
-  bool stop_ = false;
+  // Written under the mutex, and read without it by those who linger.
+  std::atomic<int> busy_{0};
+  std::atomic<std::uint64_t> generation_{0};
+  std::atomic<bool> stop_{false};
   std::exception_ptr error_;
 };
 
