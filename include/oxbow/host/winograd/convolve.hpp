@@ -82,6 +82,8 @@ template <class Arch, int Tile> class winograd_box {
   /// Meanwhile the weights of the next point are asked for, or those that will be transformed next.
   template <int Vectors> void products(factors const& f, float* m) const {
     std::ptrdiff_t const point = transformed::point_floats(f.count);
+    constexpr std::int64_t second_cache = 1 << 20;  // bytes
+    bool const far = input_floats() * std::int64_t{sizeof(float)} > second_cache;
     int const groups = groups_.count(), blocks = layout::blocks(f.count), all = area * groups;
     // Lines of memory for each block of channels: a product's share in those of the next point, or of the next chunk.
     int const of_point = panel / groups > 0 ? panel / groups : 1;
@@ -93,6 +95,7 @@ template <class Arch, int Tile> class winograd_box {
             {.tiles = f.tiles + p * groups_.point_floats + g * groups_.group_floats,
              .block_stride = std::ptrdiff_t{groups_.group} * layout::block,
              .channels = f.count,
+             .far = far,
              .first = f.first == 0,
              .weights = w,
              .out = m + (std::ptrdiff_t{g} * groups_.group * area + p) * width_of<Arch>,

@@ -13,6 +13,7 @@ struct group_product {
   float const* tiles;            ///< (block, tile of the group, lane)
   std::ptrdiff_t block_stride;   ///< floats
   int channels;
+  bool far;                      ///< the tiles of all groups are more than a second cache holds
   bool first;                    ///< of the channels: nothing has been summed yet
   float const* weights;          ///< (channel, output of the panel)
   float* out;
@@ -23,9 +24,9 @@ struct group_product {
 
 namespace detail {
 
-/// Transformed tiles are asked for so many blocks of channels before they are wanted: they lie in the second cache, or
-/// behind it, and a core that does two vectors a cycle waits for them. Beyond the last block lies the next group.
-inline constexpr int blocks_ahead = 3;
+/// Transformed tiles that lie behind the second cache are asked for so many blocks of channels before they are wanted: a
+/// core that does two vectors a cycle waits for them. Beyond the last block lies the next group.
+inline constexpr int blocks_ahead = 5;
 
 /// Every loop over the sums is unrolled, zeroing and storing included, else they spill.
 template <class Arch, int Tiles, int Vectors> [[gnu::noinline]] void multiply_group(group_product const& p) {
@@ -54,8 +55,9 @@ template <class Arch, int Tiles, int Vectors> [[gnu::noinline]] void multiply_gr
   int left = p.channels;
   for (; left >= layout::block; left -= layout::block, w += layout::block * panel, x += p.block_stride) {
     for (int k = 0; k < p.lines; ++k, next += 16) __builtin_prefetch(next);
+    if (p.far)
 #pragma GCC unroll 16
-    for (int i = 0; i < Tiles; ++i) __builtin_prefetch(x + blocks_ahead * p.block_stride + i * layout::block);
+      for (int i = 0; i < Tiles; ++i) __builtin_prefetch(x + blocks_ahead * p.block_stride + i * layout::block);
 #pragma GCC unroll 4
     for (int c = 0; c < layout::block; ++c) step(c);
   }
