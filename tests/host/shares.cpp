@@ -23,19 +23,23 @@ constexpr int shares(instruction const& i, int most, int threads) {
   return on_host::even_shares(i, boxes, most, threads);
 }
 
-/// The busiest thread's tiles beside an even share, if threads take pieces in turn as they become free.
+/// The busiest thread's tiles beside an even share, if each runs the pieces that it has by itself: shares of channels one
+/// behind the other, each with all boxes.
 double imbalance(instruction const& i, int most, int threads) {
   on_host::step_tiles const boxes = on_host::fast_tiles(i, {1, 1, 1}, 4, (threads + most - 1) / most);
   int const count = on_host::even_shares(i, boxes, most, threads);
-  std::vector<double> busy(static_cast<std::size_t>(threads));
-  double all = 0;
-  for (std::int64_t n = 0; n < boxes.tiles() * count; ++n) {
-    box const b = boxes.at(n / count, i.out_size);
-    double const work = static_cast<double>(((b.size.height + 3) / 4) * ((b.size.width + 3) / 4)) / count;
-    *std::ranges::min_element(busy) += work;
-    all += work;
+  std::int64_t const pieces = boxes.tiles() * count;
+  double busiest = 0, all = 0;
+  for (int t = 0; t < threads; ++t) {
+    auto const begin = [&](int thread) { return (thread * pieces + threads - 1) / threads; };
+    double work = 0;
+    for (std::int64_t n = begin(t); n < begin(t + 1); ++n) {
+      box const b = boxes.at(n % boxes.tiles(), i.out_size);
+      work += static_cast<double>(((b.size.height + 3) / 4) * ((b.size.width + 3) / 4)) / count;
+    }
+    busiest = std::max(busiest, work), all += work;
   }
-  return std::ranges::max(busy) / (all / threads);
+  return busiest / (all / threads);
 }
 
 }  // namespace

@@ -41,7 +41,7 @@ template <form Form, class Arch, tuning Tuned> struct step_kernel {
       std::deque<step_share> const shares = shares_of(s);
       for (std::int64_t i = 0; i < s.tiles.tiles() * s.shares; ++i) {
         tile_program<Form, Arch, Tuned.winograd> measured{share(s, shares, i), nullptr, origin};
-        measured.run(s.tiles.at(i / s.shares, a.out_size));
+        measured.run(s.tiles.at(i % s.tiles.tiles(), a.out_size));
         if (measured.used() > s.thread_floats) s.thread_floats = measured.used();
       }
     }
@@ -55,7 +55,7 @@ template <form Form, class Arch, tuning Tuned> struct step_kernel {
       std::deque<step_share> const shares = shares_of(s);
       c.pool.run(s.tiles.tiles() * s.shares, [&](int thread, std::int64_t i) {
         tile_program<Form, Arch, Tuned.winograd> program{share(s, shares, i), &c, c.scratch_of(thread)};
-        program.run(s.tiles.at(i / s.shares, size));
+        program.run(s.tiles.at(i % s.tiles.tiles(), size));
       });
     }
   }
@@ -70,9 +70,10 @@ template <form Form, class Arch, tuning Tuned> struct step_kernel {
     for (int n = 0; s.shares > 1 && n < s.shares; ++n) all.emplace_back(s, n, panel, floats);
     return all;
   }
-  /// The share that piece i of the work belongs to: the shares of a tile follow one another.
+  /// The share that piece i of the work belongs to: the tiles of a share follow one another. So threads that have whole
+  /// shares have equal work, however unequal the tiles.
   static prepared_step const& share(prepared_step const& s, std::deque<step_share> const& shares, std::int64_t i) {
-    return s.shares == 1 ? s : shares[static_cast<std::size_t>(i % s.shares)].step();
+    return s.shares == 1 ? s : shares[static_cast<std::size_t>(i / s.tiles.tiles())].step();
   }
 
   /// Floats from one panel of packed weights to the next.
