@@ -87,10 +87,12 @@ template <class Arch, int Tile> class winograd_box {
     int const groups = groups_.count(), blocks = layout::blocks(f.count), all = area * groups;
     // Lines of memory for each block of channels: a product's share in those of the next point, or of the next chunk.
     int const of_point = panel / groups > 0 ? panel / groups : 1;
-    auto const so_far = [&](int product) { return product * (9 * panel) / all; };
+    int of_chunk = 0, products = 0;  // so far
     float const* w = f.weights;
     for (int p = 0; p < area; ++p, w += point)
-      for (int g = 0; g < groups; ++g)
+      for (int g = 0; g < groups; ++g) {
+        int const before = of_chunk;
+        if (f.next != nullptr) of_chunk = ++products * (9 * panel) / all;
         group_products<Arch, Vectors>[static_cast<std::size_t>(groups_.in_group(g) - 1)](
             {.tiles = f.tiles + p * groups_.point_floats + g * groups_.group_floats,
              .block_stride = std::ptrdiff_t{groups_.group} * layout::block,
@@ -101,9 +103,10 @@ template <class Arch, int Tile> class winograd_box {
              .out = m + (std::ptrdiff_t{g} * groups_.group * area + p) * width_of<Arch>,
              .tile_stride = std::ptrdiff_t{area} * width_of<Arch>,
              .vector_stride = vector_floats(),
-             .next = f.next != nullptr ? f.next + std::ptrdiff_t{so_far(p * groups + g)} * blocks * 16
+             .next = f.next != nullptr ? f.next + std::ptrdiff_t{before} * blocks * 16
                                        : w + point + std::ptrdiff_t{g} * blocks * of_point * 16,
-             .lines = f.next != nullptr ? so_far(p * groups + g + 1) - so_far(p * groups + g) : of_point});
+             .lines = f.next != nullptr ? of_chunk - before : of_point});
+      }
   }
 
   template <function const* F>
