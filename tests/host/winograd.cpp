@@ -234,6 +234,10 @@ TEST_CASE_TEMPLATE(
   gradients_agree<Model>();
 }
 
+TEST_CASE("what is so large that it is stored past the caches agrees with the oracle") {
+  predictions_agree<model<seq<layer<17>, layer<17>, layer<17>, conv<2, 1>>, tile<241, 235>>>();
+}
+
 TEST_CASE_TEMPLATE("gradients of so many weights that they are stored past the caches agree, on cache lines and off them",
                    Model, model<seq<layer<416>, layer<432>, conv<2, 1>>, tile<7, 8>, channels<3>>,
                    model<seq<layer<411>, layer<432>, conv<2, 1>>, tile<7, 8>, channels<7>>,

@@ -93,14 +93,19 @@ inline void gather(patch const& to, operand const* operands, int count, std::byt
   detail::for_each_run(to, operands, count, first, [&](detail::run const& r) { detail::gather_run(to, r, arena); });
 }
 
+/// Is a tensor of whole lines of a cache so large that nobody finds it in a cache later?
+inline bool is_streamed(operand const& o) {
+  return layout::lanes(o.channels) == layout::block && o.offset % 64 == 0 &&
+         o.size.volume() * layout::blocks(o.channels) * layout::block * std::int64_t{sizeof(float)} > streamed_bytes;
+}
+
 /// Writes the pixels of a patch that lie within the tensor.
 inline void store(patch const& from, operand const& o, std::byte* arena) {
   box const common = intersection(from.where, {{0, 0, 0}, o.size});
   if (common.empty()) return;
   int const lanes = layout::lanes(o.channels);
   auto* const base = reinterpret_cast<float*>(arena + o.offset);
-  bool const large = lanes == layout::block && from.lanes == lanes && o.offset % 64 == 0 &&
-                     o.size.volume() * layout::blocks(o.channels) * lanes * 4 > streamed_bytes;
+  bool const large = from.lanes == lanes && is_streamed(o);
   for (int b = 0; b < from.blocks(); ++b)
     for (int z = common.origin.depth; z < common.end(0); ++z)
       for (int y = common.origin.height; y < common.end(1); ++y) {

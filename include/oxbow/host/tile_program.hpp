@@ -1,14 +1,11 @@
 // One tile of one step: each op in turn, on patches, from what is stored to what is stored.
 #pragma once
-#include <oxbow/host/block_view.hpp>
 #include <oxbow/host/convolve.hpp>
 #include <oxbow/host/elementwise.hpp>
-#include <oxbow/host/gather.hpp>
 #include <oxbow/host/loss.hpp>
 #include <oxbow/host/normalisation.hpp>
-#include <oxbow/host/patch_moves.hpp>
 #include <oxbow/host/pooling.hpp>
-#include <oxbow/host/step_context.hpp>
+#include <oxbow/host/tile_patches.hpp>
 #include <oxbow/host/upsampling.hpp>
 #include <oxbow/host/winograd/choose.hpp>
 #include <oxbow/host/winograd/convolve.hpp>
@@ -21,10 +18,9 @@ namespace oxbow::on_host {
 /// the anchor reads of them, those behind it on what follows from the tile. Without a context nothing is
 /// computed; only the scratch is laid out, to learn how much of it there must be.
 /// Most: the largest tile of Winograd's convolution that a step may have been given.
-template <form Form, class Arch, int Most> class tile_program {
+template <form Form, class Arch, int Most> class tile_program : public tile_patches {
  public:
-  tile_program(prepared_step const& s, run_context const* c, float* scratch)
-      : s_{s}, c_{c}, next_{scratch}, begin_{scratch} {}
+  using tile_patches::tile_patches;
 
   void run(box tile) {
     box_[Form.anchor] = tile;
@@ -32,12 +28,8 @@ template <form Form, class Arch, int Most> class tile_program {
     [&]<int... I>(std::integer_sequence<int, I...>) { (op<I>(), ...); }
     (std::make_integer_sequence<int, Form.count>{});
   }
-  /// Floats of scratch that have been laid out.
-  std::int64_t used() const { return next_ - begin_; }
 
  private:
-  bool measuring() const { return c_ == nullptr; }
-  instruction const& at(int i) const { return s_.instructions[i]; }
   static constexpr bool is_anchor(int i) { return i == Form.anchor; }
 
   /// What the anchor reads of an op before it, and that of its input: a chain, from the anchor back.
@@ -50,60 +42,12 @@ template <form Form, class Arch, int Most> class tile_program {
     }
   }
 
-  float* take_floats(std::int64_t count) {
-    float* const p = next_;
-    next_ += (count + 15) / 16 * 16;
-    return p;
-  }
-  patch take(box where, int channels) {
-    return patch::over(take_floats(patch::floats(where.size, channels)), where, channels);
-  }
-
-  /// Input k of op i over a box: the patch that was made, or a new one with what is stored.
-  patch input(int i, int k, box where, int channels) {
-    source const& from = at(i).in[k];
-    if (from.made != none) return made_[from.made];
-    patch const p = take(where, channels);
-    if (!measuring()) gather(p, s_.operands + from.first, from.count, c_->arena);
-    return p;
-  }
-  /// The same, to be read once.
-  box_view seen(int i, int k, box where, int channels) {
-    source const& from = at(i).in[k];
-    operand const* const operands = s_.operands + from.first;
-    if (from.made == none && box_view::stored(operands, from.count, channels, where))
-      return {operands, from.count, channels, where, measuring() ? nullptr : c_->arena};
-    return input(i, k, where, channels);
-  }
-  /// A patch that op i may overwrite with its result: its input k, unless somebody reads that later.
-  patch overwritable(int i, int k, box where, int channels) {
-    patch const x = input(i, k, where, channels);
-    int const m = at(i).in[k].made;
-    if (m == none || !(read_after(m, i) || (alias_of_[m] != none && read_after(alias_of_[m], i)))) return x;
-    patch const copy = take(x.where, channels);
-    if (!measuring()) on_host::copy(x, copy);
-    return copy;
-  }
-  /// Does an op after i read what m made, or a part of it?
-  bool read_after(int m, int i) const {
-    for (int j = i + 1; j < Form.count; ++j)
-      for (source const& from : at(j).in)
-        if (from.made != none && (from.made == m || alias_of_[from.made] == m)) return true;
-    return false;
-  }
-
   /// The box of an elementwise op: that of the tile it reads, or its own if it was made for the anchor's tile.
   box elementwise_box(int i) const {
     if (i <= Form.anchor) return box_[i];
     for (source const& from : at(i).in)
       if (from.made != none) return made_[from.made].where;
     return box_[i];
-  }
-
-  void finish(int i, patch const& y) {
-    made_[i] = y, box_[i] = y.where;
-    if (measuring() || at(i).out[0].operand == none) return;
-    store(y, s_.operands[at(i).out[0].operand], c_->arena);
   }
 
   template <int I> void op() {
@@ -158,7 +102,7 @@ template <form Form, class Arch, int Most> class tile_program {
     convolution const c = convolution_of(o);
     bool const follows = o.in[0].made != none && !is_anchor(I);  // a head: its tile is that of its input
     box const out = follows ? made_[o.in[0].made].where : box_[I];
-    patch const y = take(out, o.out_channels);
+    patch const y = stored_at_once<I>() ? patch::over(nullptr, out, o.out_channels) : take(out, o.out_channels);
     if constexpr (is_anchor(I)) {
       if (fast_convolve<I>(c, y)) return finish(I, y);
     }
@@ -223,10 +167,22 @@ template <form Form, class Arch, int Most> class tile_program {
             grid, transform);
       }
     }
+    written_box const to =
+        y.data != nullptr ? written_box{y} : written_box{y.where, stored_last(), c_->arena};
     if constexpr (activates_next(I))
-      if (may_activate(I)) return fast.template multiply<function_at<I + 1>()>(v, weights(I), u, bias(I), m, y);
-    fast.template multiply<&function_of<identity>::self>(v, weights(I), u, bias(I), m, y);
+      if (may_activate(I)) return fast.template multiply<function_at<I + 1>()>(v, weights(I), u, bias(I), m, to);
+    fast.template multiply<&function_of<identity>::self>(v, weights(I), u, bias(I), m, to);
   }
+  /// Is what a fast convolution makes, or the activation behind it, stored and no more, in whole lines of a cache if
+  /// past the caches? Then no patch has it.
+  template <int I> bool stored_at_once() const {
+    constexpr int last = activates_next(I) ? I + 1 : I;
+    if constexpr (!is_anchor(I) || last + 1 != Form.count) return false;
+    else if (s_.fast[I] == 0 || at(last).out[0].operand == none || (last > I && !may_activate(I))) return false;
+    else return layout::lanes(stored_last().channels) == layout::block && stored_last().size == at(I).out_size &&
+                (width_of<Arch> == layout::block || !is_streamed(stored_last()));
+  }
+  operand const& stored_last() const { return s_.operands[at(Form.count - 1).out[0].operand]; }
   static constexpr bool activates_next(int i) {
     return i + 1 < Form.count && Form.kind(i + 1) == op_kind::activate;
   }
@@ -234,9 +190,6 @@ template <form Form, class Arch, int Most> class tile_program {
   bool may_activate(int i) const {
     return at(i + 1).in[0].made == i && at(i).out[0].operand == none && !read_after(i, i + 1);
   }
-
-  float const* weights(int i) const { return c_->packed + s_.weights[i]; }
-  float const* bias(int i) const { return c_->packed + s_.biases[i]; }
 
   /// Some channels of a convolution's input over a box; spread apart for the gradient of a stride.
   patch spread_input(int i, convolution const& c, box where, int first, int count) {
@@ -328,11 +281,6 @@ template <form Form, class Arch, int Most> class tile_program {
       norm_grad<Arch>(y, x, a, b, c);
     }
   }
-  /// A tensor of one pixel: its channels lie side by side.
-  float const* stored_floats(source const& from) const {
-    return reinterpret_cast<float const*>(c_->arena + s_.operands[from.first].offset);
-  }
-
   template <int I> void loss_op() {
     instruction const& o = at(I);
     patch const y = overwritable(I, 0, elementwise_box(I), o.out_channels);
@@ -389,12 +337,6 @@ template <form Form, class Arch, int Most> class tile_program {
     }
   }
 
-  prepared_step const& s_;
-  run_context const* c_;
-  float *next_, *begin_;
-  box box_[prepared_step::most_ops]{};
-  patch made_[prepared_step::most_ops]{};
-  int alias_of_[prepared_step::most_ops] = {none, none, none, none, none, none, none, none, none, none, none, none};
 };
 
 }  // namespace oxbow::on_host

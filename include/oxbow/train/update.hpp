@@ -52,7 +52,8 @@ namespace detail {
 /// Applies a rule to Count parameters side by side, which are copied first: nothing that is written could be anything
 /// that is read, and the loop becomes vector instructions.
 template <int Count, class Rule, std::size_t Buffers>
-[[gnu::always_inline]] inline void update_lanes(Rule const& rule, float scale, float* parameters, float const* gradients,
+[[gnu::always_inline]] inline void update_lanes(Rule const& rule, float scale, float* parameters,
+                                                float const* gradients,
                                                 std::array<float*, Buffers> const& buffers) {
   lanes<float, Count> p, g;
   std::array<lanes<float, Count>, Buffers> state;

@@ -30,7 +30,7 @@ inline constexpr int deep_box_tiles = 84;
 /// Fewer boxes than this for each thread are shared out with care: more even themselves out.
 inline constexpr int few_boxes = 8;
 
-/// Are all transformed weights more than a last cache keeps beside everything else, so that boxes had better make theirs?
+/// Are all transformed weights more than a last cache keeps beside the rest, so that boxes had better make theirs?
 constexpr bool transforms_by_panel(int inputs, int outputs, int tile) {
   constexpr std::int64_t most = 20 << 20;
   return tile > 0 && std::int64_t{inputs} * outputs * (tile + 2) * (tile + 2) * std::int64_t{sizeof(float)} > most;

@@ -8,6 +8,25 @@
 
 namespace oxbow::on_host {
 
+/// Where the pixels of a box are written, 16 lanes each: in a patch, or in the tensor itself.
+struct written_box {
+  float* data;                ///< of the first pixel
+  std::ptrdiff_t row, block;  ///< floats to the next
+  extent size;
+  bool streams = false;       ///< past the caches: only for vectors that are whole lines of a cache
+
+  written_box(patch const& p)  // not explicit: a patch is such a box
+      : data{p.data}, row{std::ptrdiff_t{p.where.size.width} * p.lanes}, block{p.block_stride}, size{p.where.size} {}
+  /// where: a part of the tensor, which has blocks of 16 channels
+  written_box(box where, operand const& o, std::byte* arena)
+      : data{reinterpret_cast<float*>(arena + o.offset) +
+             o.size.index(where.origin.depth, where.origin.height, where.origin.width) * layout::block},
+        row{std::ptrdiff_t{o.size.width} * layout::block},
+        block{o.size.volume() * layout::block},
+        size{where.size},
+        streams{is_streamed(o)} {}
+};
+
 /// F(Tile × Tile) on rows × columns tiles of one box.
 ///
 /// memory  the box's transformed inputs, the products of one panel of outputs and, where they are made for the box, its
@@ -41,11 +60,11 @@ template <class Arch, int Tile> class winograd_box {
   int rows() const { return rows_; }
   int columns() const { return columns_; }
 
-  /// y = F(bias + convolution). y: as large as the box, or less where the box hangs over the image, 16 lanes a pixel.
+  /// y = F(bias + convolution). y: as large as the box, or less where the box hangs over the image.
   /// u: weight_floats(), and weights are those of packed_weights; or null, and they are those of winograd_weights.
   /// m: product_floats()
   template <function const* F> void multiply(float const* v, float const* weights, float* u, float const* bias,
-                                             float* m, patch const& y) const {
+                                             float* m, written_box const& y) const {
     for (int k = 0; k < outputs_; k += panel) {
       for (int first = 0; first < inputs_; first += chunk_) {
         factors f{.tiles = v + first / chunk_ * chunk_floats(),
@@ -62,8 +81,9 @@ template <class Arch, int Tile> class winograd_box {
       }
       for (int c = k; c < k + panel && c < outputs_; c += width_of<Arch>)
         finish<F>(m + std::ptrdiff_t{(c - k) / width_of<Arch>} * vector_floats(), bias + c,
-                  y.at(c / layout::block, 0, 0, 0) + c % layout::block, y.where.size);
+                  y.data + c / layout::block * y.block + c % layout::block, y);
     }
+    if (y.streams) stream_fence();
   }
 
  private:
@@ -109,35 +129,38 @@ template <class Arch, int Tile> class winograd_box {
       }
   }
 
+  /// One vector of channels of all tiles. to: their first pixel in y
   template <function const* F>
-  [[gnu::noinline]] void finish(float const* m, float const* bias, float* y, extent size) const {
+  [[gnu::noinline]] void finish(float const* m, float const* bias, float* to, written_box const& y) const {
     using v = vec<Arch>;
     v const b = v::load_unaligned(bias);
-    for (int r = 0; r < rows_; ++r)
-      for (int c = 0; c < columns_; ++c, m += area * width_of<Arch>) {
-        v made[Tile][Tile];
-        transform_output<Arch, Tile>(m, made);
-        int const height = size.height - r * Tile < Tile ? size.height - r * Tile : Tile,
-                  width = size.width - c * Tile < Tile ? size.width - c * Tile : Tile;
-        float* const to = y + (std::ptrdiff_t{r} * Tile * size.width + c * Tile) * layout::block;
-        std::ptrdiff_t const row = std::ptrdiff_t{size.width} * layout::block;
-        if (height == Tile && width == Tile) {
+    auto const write_all = [&](auto const& write) {
+      for (int r = 0; r < rows_; ++r)
+        for (int c = 0; c < columns_; ++c, m += area * width_of<Arch>) {
+          v made[Tile][Tile];
+          transform_output<Arch, Tile>(m, made);
+          int const height = y.size.height - r * Tile < Tile ? y.size.height - r * Tile : Tile,
+                    width = y.size.width - c * Tile < Tile ? y.size.width - c * Tile : Tile;
+          float* const tile = to + r * Tile * y.row + std::ptrdiff_t{c} * Tile * layout::block;
+          if (height == Tile && width == Tile) {
 #pragma GCC unroll 8
-          for (int i = 0; i < Tile; ++i)
+            for (int i = 0; i < Tile; ++i)
 #pragma GCC unroll 8
-            for (int j = 0; j < Tile; ++j)
-              vector_function<Arch, F>::value(made[i][j] + b).store_unaligned(to + i * row + j * layout::block);
-        } else {
-          alignas(64) float whole[Tile * Tile * width_of<Arch>];
-          for (int i = 0; i < Tile; ++i)
-            for (int j = 0; j < Tile; ++j)
-              vector_function<Arch, F>::value(made[i][j] + b).store_aligned(whole + (i * Tile + j) * width_of<Arch>);
-          for (int i = 0; i < height; ++i)
-            for (int j = 0; j < width; ++j)
-              v::load_aligned(whole + (i * Tile + j) * width_of<Arch>)
-                  .store_unaligned(to + i * row + j * layout::block);
+              for (int j = 0; j < Tile; ++j)
+                write(tile + i * y.row + j * layout::block, vector_function<Arch, F>::value(made[i][j] + b));
+          } else {
+            alignas(64) float whole[Tile * Tile * width_of<Arch>];
+            for (int i = 0; i < Tile; ++i)
+              for (int j = 0; j < Tile; ++j)
+                vector_function<Arch, F>::value(made[i][j] + b).store_aligned(whole + (i * Tile + j) * width_of<Arch>);
+            for (int i = 0; i < height; ++i)
+              for (int j = 0; j < width; ++j)
+                write(tile + i * y.row + j * layout::block, v::load_aligned(whole + (i * Tile + j) * width_of<Arch>));
+          }
         }
-      }
+    };
+    if (y.streams) write_all([](float* at, v const& x) { stream<Arch>(at, x); });
+    else write_all([](float* at, v const& x) { x.store_unaligned(at); });
   }
 
   /// Inputs whose transformed weights are made at a time: with vectors of 16, F(4 × 4) makes 590 KB of them, which stay

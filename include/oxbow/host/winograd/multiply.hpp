@@ -24,8 +24,8 @@ struct group_product {
 
 namespace detail {
 
-/// Transformed tiles that lie behind the second cache are asked for so many blocks of channels before they are wanted: a
-/// core that does two vectors a cycle waits for them. Beyond the last block lies the next group.
+/// Transformed tiles that lie behind the second cache are asked for so many blocks of channels before they are wanted:
+/// a core that does two vectors a cycle waits for them. Beyond the last block lies the next group.
 inline constexpr int blocks_ahead = 5;
 
 /// Every loop over the sums is unrolled, zeroing and storing included, else they spill.
