@@ -234,8 +234,16 @@ TEST_CASE_TEMPLATE(
   gradients_agree<Model>();
 }
 
+TEST_CASE("the gradient of a join is written in both tensors, by one thread and by many that share out its channels") {
+  using joined = model<seq<same<16>, level<same<32>, seq<max_pool<2>, same<48>, up_conv<16>>, same<24>>, conv<3, 1>>,
+                       tile<26, 38>>;
+  for (int threads : {1, 2, 3}) gradients_agree_on<joined>(host{threads});
+}
+
 TEST_CASE("what is so large that it is stored past the caches agrees with the oracle") {
-  predictions_agree<model<seq<layer<17>, layer<17>, layer<17>, conv<2, 1>>, tile<241, 235>>>();
+  using large = model<seq<layer<17>, layer<17>, layer<17>, conv<2, 1>>, tile<241, 235>>;
+  predictions_agree<large>();
+  gradients_agree<large>();
 }
 
 TEST_CASE_TEMPLATE("gradients of so many weights that they are stored past the caches agree, on cache lines and off them",

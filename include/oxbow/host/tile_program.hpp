@@ -90,6 +90,7 @@ template <form Form, class Arch, int Most> class tile_program : public tile_patc
   void slice_op(int i) {
     patch const whole = made_[at(i).in[0].made];
     int const first = at(i).channel, count = at(i).out_channels;
+    if (whole.data == nullptr) return finish(i, patch::over(nullptr, whole.where, count));
     if (first % layout::block == 0 && (count % layout::block == 0 || first + count == whole.channels))
       return part(i, whole.slice(first, count));
     patch const y = take(whole.where, count);
@@ -102,7 +103,7 @@ template <form Form, class Arch, int Most> class tile_program : public tile_patc
     convolution const c = convolution_of(o);
     bool const follows = o.in[0].made != none && !is_anchor(I);  // a head: its tile is that of its input
     box const out = follows ? made_[o.in[0].made].where : box_[I];
-    patch const y = stored_at_once<I>() ? patch::over(nullptr, out, o.out_channels) : take(out, o.out_channels);
+    patch const y = stored_at_once<I>(out) ? patch::over(nullptr, out, o.out_channels) : take(out, o.out_channels);
     if constexpr (is_anchor(I)) {
       if (fast_convolve<I>(c, y)) return finish(I, y);
     }
@@ -167,28 +168,72 @@ template <form Form, class Arch, int Most> class tile_program : public tile_patc
             grid, transform);
       }
     }
-    written_box const to =
-        y.data != nullptr ? written_box{y} : written_box{y.where, stored_last(), c_->arena};
-    if constexpr (activates_next(I))
-      if (may_activate(I)) return fast.template multiply<function_at<I + 1>()>(v, weights(I), u, bias(I), m, to);
+    box_result const to = y.data != nullptr ? box_result{y} : stored_result<I>(y.where);
+    if constexpr (is_next(I, op_kind::activate)) {
+      if (nobody_else_wants(I)) return fast.template multiply<function_at<I + 1>()>(v, weights(I), u, bias(I), m, to);
+    } else if constexpr (is_next(I, op_kind::activate_grad)) {
+      if (y.data == nullptr)
+        return fast.template multiply<&function_of<identity>::self, function_at<I + 1>()>(v, weights(I), u, bias(I), m,
+                                                                                          to);
+    }
     fast.template multiply<&function_of<identity>::self>(v, weights(I), u, bias(I), m, to);
   }
-  /// Is what a fast convolution makes, or the activation behind it, stored and no more, in whole lines of a cache if
-  /// past the caches? Then no patch has it.
-  template <int I> bool stored_at_once() const {
-    constexpr int last = activates_next(I) ? I + 1 : I;
-    if constexpr (!is_anchor(I) || last + 1 != Form.count) return false;
-    else if (s_.fast[I] == 0 || at(last).out[0].operand == none || (last > I && !may_activate(I))) return false;
-    else return layout::lanes(stored_last().channels) == layout::block && stored_last().size == at(I).out_size &&
-                (width_of<Arch> == layout::block || !is_streamed(stored_last()));
+
+  /// Is what a fast convolution makes, or what an activation, its gradient or slices make of it, stored and no more?
+  /// Then no patch has it: the convolution does all that, and those ops find a patch without memory.
+  template <int I> bool stored_at_once(box where) const {
+    constexpr bool slices = is_next(I, op_kind::slice) && is_next(I + 1, op_kind::slice),
+                   grad = is_next(I, op_kind::activate_grad);
+    constexpr int behind = slices ? 2 : grad || is_next(I, op_kind::activate) ? 1 : 0;
+    if constexpr (!is_anchor(I) || I + behind + 1 != Form.count) return false;
+    else {
+      if (s_.fast[I] == 0 || (behind > 0 && !nobody_else_wants(I, behind))) return false;
+      if (!stored_in_blocks(I + (behind > 0), I) || !stored_in_blocks(I + behind, I)) return false;
+      if constexpr (slices) {
+        instruction const &a = at(I + 1), &b = at(I + 2);
+        return b.in[0].made == I && a.channel == 0 && b.channel == a.out_channels &&
+               a.out_channels % layout::block == 0 && a.out_channels + b.out_channels == at(I).out_channels;
+      }
+      if constexpr (grad) {
+        source const& from = at(I + 1).in[1];
+        return from.made == none && from.count == 1 &&
+               box_view::stored(s_.operands + from.first, 1, at(I).out_channels, where);
+      }
+      return true;
+    }
   }
-  operand const& stored_last() const { return s_.operands[at(Form.count - 1).out[0].operand]; }
-  static constexpr bool activates_next(int i) {
-    return i + 1 < Form.count && Form.kind(i + 1) == op_kind::activate;
+  /// Is all of what op i makes of the anchor's value a tensor of blocks, in whole lines of a cache if past the caches?
+  bool stored_in_blocks(int i, int anchor) const {
+    if (at(i).out[0].operand == none) return false;
+    operand const& to = s_.operands[at(i).out[0].operand];
+    return to.size == at(anchor).out_size && layout::lanes(to.channels) == layout::block &&
+           (width_of<Arch> == layout::block || !is_streamed(to));
   }
-  /// Does nobody but the activation that follows want what op i makes?
-  bool may_activate(int i) const {
-    return at(i + 1).in[0].made == i && at(i).out[0].operand == none && !read_after(i, i + 1);
+  template <int I> box_result stored_result(box where) const {
+    box_result y;
+    y.size = where.size;
+    constexpr bool slices = is_next(I, op_kind::slice);
+    for (int n = 0; n < (slices ? 2 : 1); ++n) {
+      operand const& to = s_.operands[at(slices ? I + 1 + n : Form.count - 1).out[0].operand];
+      extent const& from = where.origin;
+      y.to[n] = {reinterpret_cast<float*>(c_->arena + to.offset) +
+                     to.size.index(from.depth, from.height, from.width) * layout::block,
+                 to.size};
+      y.streams[n] = is_streamed(to);
+    }
+    if constexpr (slices) y.second = at(I + 1).out_channels;
+    if constexpr (is_next(I, op_kind::activate_grad)) {
+      operand const* const mask = s_.operands + at(I + 1).in[1].first;
+      extent const& from = where.origin;
+      y.at = {stored_block::find(mask, 1, at(I).out_channels, 0).at(c_->arena, from.depth, from.height, from.width),
+              mask->size};
+    }
+    return y;
+  }
+  static constexpr bool is_next(int i, op_kind k) { return i + 1 < Form.count && Form.kind(i + 1) == k; }
+  /// Does nobody want what op i makes but the op that follows, or as many?
+  bool nobody_else_wants(int i, int followers = 1) const {
+    return at(i + 1).in[0].made == i && at(i).out[0].operand == none && !read_after(i, i + followers);
   }
 
   /// Some channels of a convolution's input over a box; spread apart for the gradient of a stride.
@@ -241,10 +286,11 @@ template <form Form, class Arch, int Most> class tile_program : public tile_patc
     if constexpr (kind == op_kind::activate) {
       bool done = false;
       if constexpr (is_anchor(I - 1) && is_convolution(Form.kind(Form.anchor)))
-        done = s_.fast[Form.anchor] > 0 && may_activate(Form.anchor);
+        done = s_.fast[Form.anchor] > 0 && nobody_else_wants(Form.anchor);
       if (!measuring() && !done) activate<Arch, function_at<I>()>(y);
       if (I < Form.anchor && !measuring()) zero_beyond(y, o.out_size);
     } else if constexpr (kind == op_kind::activate_grad) {
+      if (y.data == nullptr) return finish(I, y);
       box_view const at = seen(I, 1, where, o.out_channels);
       if (!measuring()) activate_grad<Arch, function_at<I>()>(y, at);
     } else if constexpr (kind == op_kind::add) {

@@ -1,5 +1,7 @@
 // One box of a convolution by Winograd's algorithm: transform, multiply, transform back.
 #pragma once
+#include <limits>
+
 #include <oxbow/host/geometry.hpp>
 #include <oxbow/host/patch.hpp>
 #include <oxbow/host/vector_function.hpp>
@@ -8,23 +10,29 @@
 
 namespace oxbow::on_host {
 
-/// Where the pixels of a box are written, 16 lanes each: in a patch, or in the tensor itself.
-struct written_box {
-  float* data;                ///< of the first pixel
-  std::ptrdiff_t row, block;  ///< floats to the next
-  extent size;
-  bool streams = false;       ///< past the caches: only for vectors that are whole lines of a cache
+/// Where the pixels of a box lie, 16 lanes each: in a patch, or in a tensor.
+template <class Float> struct pixels_of_box {
+  Float* data = nullptr;              ///< of the first pixel
+  std::ptrdiff_t row = 0, block = 0;  ///< floats to the next
 
-  written_box(patch const& p)  // not explicit: a patch is such a box
-      : data{p.data}, row{std::ptrdiff_t{p.where.size.width} * p.lanes}, block{p.block_stride}, size{p.where.size} {}
-  /// where: a part of the tensor, which has blocks of 16 channels
-  written_box(box where, operand const& o, std::byte* arena)
-      : data{reinterpret_cast<float*>(arena + o.offset) +
-             o.size.index(where.origin.depth, where.origin.height, where.origin.width) * layout::block},
-        row{std::ptrdiff_t{o.size.width} * layout::block},
-        block{o.size.volume() * layout::block},
-        size{where.size},
-        streams{is_streamed(o)} {}
+  pixels_of_box() = default;
+  explicit pixels_of_box(patch const& p)
+      : data{p.data}, row{std::ptrdiff_t{p.where.size.width} * p.lanes}, block{p.block_stride} {}
+  /// at: the pixel where the box begins, in a tensor of blocks of 16 channels
+  pixels_of_box(Float* at, extent tensor)
+      : data{at}, row{std::ptrdiff_t{tensor.width} * layout::block}, block{tensor.volume() * layout::block} {}
+};
+
+/// What becomes of a convolution's sums.
+struct box_result {
+  extent size{};                ///< less than the box where that hangs over the image
+  pixels_of_box<float> to[2];   ///< where the channels are written; from the `second` on, in the second
+  int second = std::numeric_limits<int>::max();
+  bool streams[2] = {};         ///< past the caches: only for vectors that are whole lines of a cache
+  pixels_of_box<float const> at;  ///< what the gradient of an activation looks at
+
+  box_result() = default;
+  box_result(patch const& p) : size{p.where.size}, to{pixels_of_box<float>{p}, {}} {}  // not explicit: it is one
 };
 
 /// F(Tile × Tile) on rows × columns tiles of one box.
@@ -60,11 +68,12 @@ template <class Arch, int Tile> class winograd_box {
   int rows() const { return rows_; }
   int columns() const { return columns_; }
 
-  /// y = F(bias + convolution). y: as large as the box, or less where the box hangs over the image.
+  /// y = F(bias + convolution) · G'(at).
   /// u: weight_floats(), and weights are those of packed_weights; or null, and they are those of winograd_weights.
   /// m: product_floats()
-  template <function const* F> void multiply(float const* v, float const* weights, float* u, float const* bias,
-                                             float* m, written_box const& y) const {
+  template <function const* F, function const* G = &function_of<identity>::self>
+  void multiply(float const* v, float const* weights, float* u, float const* bias, float* m,
+                box_result const& y) const {
     for (int k = 0; k < outputs_; k += panel) {
       for (int first = 0; first < inputs_; first += chunk_) {
         factors f{.tiles = v + first / chunk_ * chunk_floats(),
@@ -80,10 +89,9 @@ template <class Arch, int Tile> class winograd_box {
         else products<1>(f, m);
       }
       for (int c = k; c < k + panel && c < outputs_; c += width_of<Arch>)
-        finish<F>(m + std::ptrdiff_t{(c - k) / width_of<Arch>} * vector_floats(), bias + c,
-                  y.data + c / layout::block * y.block + c % layout::block, y);
+        finish<F, G>(m + std::ptrdiff_t{(c - k) / width_of<Arch>} * vector_floats(), bias + c, c, y);
     }
-    if (y.streams) stream_fence();
+    if (y.streams[0] || y.streams[1]) stream_fence();
   }
 
  private:
@@ -129,25 +137,39 @@ template <class Arch, int Tile> class winograd_box {
       }
   }
 
-  /// One vector of channels of all tiles. to: their first pixel in y
-  template <function const* F>
-  [[gnu::noinline]] void finish(float const* m, float const* bias, float* to, written_box const& y) const {
+  /// One vector of channels, from `channel` on, of all tiles.
+  template <function const* F, function const* G>
+  [[gnu::noinline]] void finish(float const* m, float const* bias, int channel, box_result const& y) const {
     using v = vec<Arch>;
     v const b = v::load_unaligned(bias);
-    auto const write_all = [&](auto const& write) {
+    auto const first_pixel = [](auto const& box, int c) {
+      return box.data + c / layout::block * box.block + c % layout::block;
+    };
+    bool const second = channel >= y.second;
+    pixels_of_box<float> const& to = y.to[second];
+    float* const out = first_pixel(to, second ? channel - y.second : channel);
+    float const* const at = y.at.data != nullptr ? first_pixel(y.at, channel) : nullptr;
+    auto const write_all = [&](auto const& store) {
       for (int r = 0; r < rows_; ++r)
         for (int c = 0; c < columns_; ++c, m += area * width_of<Arch>) {
           v made[Tile][Tile];
           transform_output<Arch, Tile>(m, made);
           int const height = y.size.height - r * Tile < Tile ? y.size.height - r * Tile : Tile,
                     width = y.size.width - c * Tile < Tile ? y.size.width - c * Tile : Tile;
-          float* const tile = to + r * Tile * y.row + std::ptrdiff_t{c} * Tile * layout::block;
+          std::ptrdiff_t const column = std::ptrdiff_t{c} * Tile * layout::block;
+          float* const tile = out + r * Tile * to.row + column;
+          float const* const tile_at = at + r * Tile * y.at.row + column;
+          auto const write = [&](int i, int j, v x) __attribute__((always_inline)) {
+            if constexpr (!detail::is_function<G, identity>)
+              x = x * vector_function<Arch, G>::derivative(
+                          v::load_unaligned(tile_at + i * y.at.row + j * layout::block));
+            store(tile + i * to.row + j * layout::block, x);
+          };
           if (height == Tile && width == Tile) {
 #pragma GCC unroll 8
             for (int i = 0; i < Tile; ++i)
 #pragma GCC unroll 8
-              for (int j = 0; j < Tile; ++j)
-                write(tile + i * y.row + j * layout::block, vector_function<Arch, F>::value(made[i][j] + b));
+              for (int j = 0; j < Tile; ++j) write(i, j, vector_function<Arch, F>::value(made[i][j] + b));
           } else {
             alignas(64) float whole[Tile * Tile * width_of<Arch>];
             for (int i = 0; i < Tile; ++i)
@@ -155,12 +177,12 @@ template <class Arch, int Tile> class winograd_box {
                 vector_function<Arch, F>::value(made[i][j] + b).store_aligned(whole + (i * Tile + j) * width_of<Arch>);
             for (int i = 0; i < height; ++i)
               for (int j = 0; j < width; ++j)
-                write(tile + i * y.row + j * layout::block, v::load_aligned(whole + (i * Tile + j) * width_of<Arch>));
+                write(i, j, v::load_aligned(whole + (i * Tile + j) * width_of<Arch>));
           }
         }
     };
-    if (y.streams) write_all([](float* at, v const& x) { stream<Arch>(at, x); });
-    else write_all([](float* at, v const& x) { x.store_unaligned(at); });
+    if (y.streams[second]) write_all([](float* p, v const& x) { stream<Arch>(p, x); });
+    else write_all([](float* p, v const& x) { x.store_unaligned(p); });
   }
 
   /// Inputs whose transformed weights are made at a time: with vectors of 16, F(4 × 4) makes 590 KB of them, which stay
