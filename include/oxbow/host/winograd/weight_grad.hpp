@@ -121,8 +121,9 @@ template <class Arch, int Tile> class winograd_correlator {
   }
 
  private:
-  /// Tiles of a strip times the channels that are transformed for them: two rows of points stay in a cache of 1 MB.
-  static constexpr int tile_channels_wanted = 96 * 128;
+  /// Tiles of a strip times the channels that are transformed for them. Two rows of points are 1.2 MB, about a second
+  /// cache; with fewer tiles sums are read and written for too few products.
+  static constexpr int tile_channels_wanted = 96 * 256;
   /// Between two points: no power of two, so that those of one weight lie in different sets of a cache.
   std::int64_t point_floats() const { return std::int64_t{in_side_} * out_side_ + layout::block; }
   std::int64_t piece_floats() const { return area * point_floats(); }
