@@ -158,7 +158,8 @@ class thread_pool {
   void work(int thread) {
     std::uint64_t seen = 0;
     for (;;) {
-      linger([&] { return stop_ || generation_ != seen; });
+      // Not at first: a new thread is on the core that made it, and is given one of its own when it is woken up.
+      if (seen > 0) linger([&] { return stop_ || generation_ != seen; });
       {
         std::unique_lock lock{mutex_};
         wake_.wait(lock, [&] { return stop_ || generation_ != seen; });
