@@ -110,7 +110,8 @@ template <class Arch, int Tile> class winograd_box {
   /// Meanwhile the weights of the next point are asked for, or those that will be transformed next.
   template <int Vectors> void products(factors const& f, float* m) const {
     std::ptrdiff_t const point = transformed::point_floats(f.count);
-    constexpr std::int64_t second_cache = 1 << 20;  // bytes
+    // Bytes. Only CPUs with vectors of 16 are sure to have so much.
+    constexpr std::int64_t second_cache = width_of<Arch> >= 16 ? 1 << 20 : 1 << 18;
     bool const far = input_floats() * std::int64_t{sizeof(float)} > second_cache;
     int const groups = groups_.count(), blocks = layout::blocks(f.count), all = area * groups;
     // Lines of memory for each block of channels: a product's share in those of the next point, or of the next chunk.

@@ -173,13 +173,13 @@ template <class Arch, int Tile> class winograd_correlator {
   template <int Pair> void rows_of_pair(strip_of_tiles const& strip, int first_in, int first_out,
                                         std::byte const* arena, float* du, float* memory, double* sums) const {
     using w = winograd<Tile>;
-    auto const [rows, columns, row, column, first] = strip;
-    int const tiles = rows * columns, inputs = part_in(first_in), outputs = part_out(first_out);
+    int const rows = strip.rows, columns = strip.columns, tiles = rows * columns;
+    int const inputs = part_in(first_in), outputs = part_out(first_out);
     tile_groups const of_v = transformed(tiles, in_side_), of_d = transformed(tiles, out_side_);
     float *const v = memory, *const d = v + transformed_floats(in_side_),
                  *const gathered = d + transformed_floats(out_side_);
-    tile_grid const x = input_grid(rows, columns, row, column),
-                    dy{row * Tile, column * Tile, rows, columns, Tile, Tile};
+    tile_grid const x = input_grid(rows, columns, strip.row, strip.column),
+                    dy{strip.row * Tile, strip.column * Tile, rows, columns, Tile, Tile};
     for (int b = 0; b < layout::blocks(inputs); ++b)
       block_of_tiles{c_.b, c_.b_count, c_.columns, first_in / layout::block + b, arena, gathered}.for_each_part(
           x, [&](block_view const& part, int r, int c, int many_rows, int many_columns) {
@@ -196,7 +196,7 @@ template <class Arch, int Tile> class winograd_correlator {
     for (int p = 0; p < 2 * w::size; ++p) {
       int const point = (p < w::size ? w::first_row(Pair) : w::second_row(Pair) - 1) * w::size + p;
       for (int b = 0; b < layout::blocks(inputs); ++b)
-        products(v + p * of_v.point_floats + of_v.at(b, 0), d + p * of_d.point_floats, of_d, outputs, first,
+        products(v + p * of_v.point_floats + of_v.at(b, 0), d + p * of_d.point_floats, of_d, outputs, strip.first,
                  du + point * point_floats() + std::ptrdiff_t{b} * layout::block * out_side_);
     }
   }
