@@ -327,6 +327,7 @@ template <form Form, class Arch, int Most> class tile_program : public tile_patc
       norm_grad<Arch>(y, x, a, b, c);
     }
   }
+
   template <int I> void loss_op() {
     instruction const& o = at(I);
     patch const y = overwritable(I, 0, elementwise_box(I), o.out_channels);
@@ -382,7 +383,6 @@ template <form Form, class Arch, int Most> class tile_program : public tile_patc
       finish(I, dx);
     }
   }
-
 };
 
 }  // namespace oxbow::on_host

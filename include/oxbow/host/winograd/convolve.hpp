@@ -149,7 +149,6 @@ template <class Arch, int Tile> class winograd_box {
     bool const second = channel >= y.second;
     pixels_of_box<float> const& to = y.to[second];
     float* const out = first_pixel(to, second ? channel - y.second : channel);
-    float const* const at = y.at.data != nullptr ? first_pixel(y.at, channel) : nullptr;
     auto const write_all = [&](auto const& store) {
       for (int r = 0; r < rows_; ++r)
         for (int c = 0; c < columns_; ++c, m += area * width_of<Arch>) {
@@ -159,11 +158,11 @@ template <class Arch, int Tile> class winograd_box {
                     width = y.size.width - c * Tile < Tile ? y.size.width - c * Tile : Tile;
           std::ptrdiff_t const column = std::ptrdiff_t{c} * Tile * layout::block;
           float* const tile = out + r * Tile * to.row + column;
-          float const* const tile_at = at + r * Tile * y.at.row + column;
           auto const write = [&](int i, int j, v x) __attribute__((always_inline)) {
-            if constexpr (!detail::is_function<G, identity>)
-              x = x * vector_function<Arch, G>::derivative(
-                          v::load_unaligned(tile_at + i * y.at.row + j * layout::block));
+            if constexpr (!detail::is_function<G, identity>) {
+              float const* const at = first_pixel(y.at, channel) + (r * Tile + i) * y.at.row + column;
+              x = x * vector_function<Arch, G>::derivative(v::load_unaligned(at + j * layout::block));
+            }
             store(tile + i * to.row + j * layout::block, x);
           };
           if (height == Tile && width == Tile) {
