@@ -57,6 +57,7 @@ namespace detail {
 /// The part that Adam and AdamW share; t counts from 1:
 ///   m ← m + (1 − β1)(g − m);  v ← β2·v + (1 − β2)·g²
 ///   p ← p − rate/(1 − β1^t) · m / (√v/√(1 − β2^t) + ε)
+/// √v is within 2^-22 of itself, for the library's would be a call for each parameter.
 struct adam_rule {
   float mean_part, beta2, square_part, step_size, root, epsilon;
   float decay;  ///< added to the gradient, times p
