@@ -1,9 +1,12 @@
 // One tile of one step: each op in turn, on patches, from what is stored to what is stored.
 #pragma once
+#include <oxbow/host/block_view.hpp>
 #include <oxbow/host/convolve.hpp>
 #include <oxbow/host/elementwise.hpp>
+#include <oxbow/host/gather.hpp>
 #include <oxbow/host/loss.hpp>
 #include <oxbow/host/normalisation.hpp>
+#include <oxbow/host/patch_moves.hpp>
 #include <oxbow/host/pooling.hpp>
 #include <oxbow/host/tile_patches.hpp>
 #include <oxbow/host/upsampling.hpp>
@@ -182,8 +185,7 @@ template <form Form, class Arch, int Most> class tile_program : public tile_patc
   /// Is what a fast convolution makes, or what an activation, its gradient or slices make of it, stored and no more?
   /// Then no patch has it: the convolution does all that, and those ops find a patch without memory.
   template <int I> bool stored_at_once(box where) const {
-    constexpr bool slices = is_next(I, op_kind::slice) && is_next(I + 1, op_kind::slice),
-                   grad = is_next(I, op_kind::activate_grad);
+    constexpr bool slices = is_sliced(I), grad = is_next(I, op_kind::activate_grad);
     constexpr int behind = slices ? 2 : grad || is_next(I, op_kind::activate) ? 1 : 0;
     if constexpr (!is_anchor(I) || I + behind + 1 != Form.count) return false;
     else {
@@ -212,24 +214,25 @@ template <form Form, class Arch, int Most> class tile_program : public tile_patc
   template <int I> box_result stored_result(box where) const {
     box_result y;
     y.size = where.size;
-    constexpr bool slices = is_next(I, op_kind::slice);
-    for (int n = 0; n < (slices ? 2 : 1); ++n) {
-      operand const& to = s_.operands[at(slices ? I + 1 + n : Form.count - 1).out[0].operand];
-      extent const& from = where.origin;
+    extent const& from = where.origin;
+    auto const row = [](operand const& o) { return std::ptrdiff_t{o.size.width} * layout::block; };
+    auto const block = [](operand const& o) { return std::ptrdiff_t{o.size.volume()} * layout::block; };
+    constexpr int results = is_sliced(I) ? 2 : 1;
+    for (int n = 0; n < results; ++n) {
+      operand const& to = s_.operands[at(Form.count - results + n).out[0].operand];
       y.to[n] = {reinterpret_cast<float*>(c_->arena + to.offset) +
                      to.size.index(from.depth, from.height, from.width) * layout::block,
-                 to.size};
-      y.streams[n] = is_streamed(to);
+                 row(to), block(to), is_streamed(to)};
     }
-    if constexpr (slices) y.second = at(I + 1).out_channels;
+    if constexpr (results == 2) y.second = at(I + 1).out_channels;
     if constexpr (is_next(I, op_kind::activate_grad)) {
       operand const* const mask = s_.operands + at(I + 1).in[1].first;
-      extent const& from = where.origin;
       y.at = {stored_block::find(mask, 1, at(I).out_channels, 0).at(c_->arena, from.depth, from.height, from.width),
-              mask->size};
+              row(*mask), block(*mask)};
     }
     return y;
   }
+  static constexpr bool is_sliced(int i) { return is_next(i, op_kind::slice) && is_next(i + 1, op_kind::slice); }
   static constexpr bool is_next(int i, op_kind k) { return i + 1 < Form.count && Form.kind(i + 1) == k; }
   /// Does nobody want what op i makes but the op that follows, or as many?
   bool nobody_else_wants(int i, int followers = 1) const {

@@ -2,6 +2,7 @@
 #pragma once
 #include <limits>
 
+#include <oxbow/host/block_view.hpp>
 #include <oxbow/host/geometry.hpp>
 #include <oxbow/host/patch.hpp>
 #include <oxbow/host/vector_function.hpp>
@@ -10,29 +11,23 @@
 
 namespace oxbow::on_host {
 
-/// Where the pixels of a box lie, 16 lanes each: in a patch, or in a tensor.
-template <class Float> struct pixels_of_box {
-  Float* data = nullptr;              ///< of the first pixel
-  std::ptrdiff_t row = 0, block = 0;  ///< floats to the next
-
-  pixels_of_box() = default;
-  explicit pixels_of_box(patch const& p)
-      : data{p.data}, row{std::ptrdiff_t{p.where.size.width} * p.lanes}, block{p.block_stride} {}
-  /// at: the pixel where the box begins, in a tensor of blocks of 16 channels
-  pixels_of_box(Float* at, extent tensor)
-      : data{at}, row{std::ptrdiff_t{tensor.width} * layout::block}, block{tensor.volume() * layout::block} {}
+/// Where the pixels of a box are written, 16 lanes each: in a patch, or in a tensor.
+struct written_pixels {
+  float* data = nullptr;                   ///< of the first pixel
+  std::ptrdiff_t row = 0, next_block = 0;  ///< floats to the next
+  bool streams = false;                    ///< past the caches: only for vectors that are whole lines of a cache
 };
 
 /// What becomes of a convolution's sums.
 struct box_result {
-  extent size{};                ///< less than the box where that hangs over the image
-  pixels_of_box<float> to[2];   ///< where the channels are written; from the `second` on, in the second
+  extent size{};         ///< less than the box where that hangs over the image
+  written_pixels to[2];  ///< of the channels; those from the `second` on are in the second
   int second = std::numeric_limits<int>::max();
-  bool streams[2] = {};         ///< past the caches: only for vectors that are whole lines of a cache
-  pixels_of_box<float const> at;  ///< what the gradient of an activation looks at
+  block_view at{};       ///< what the gradient of an activation looks at
 
   box_result() = default;
-  box_result(patch const& p) : size{p.where.size}, to{pixels_of_box<float>{p}, {}} {}  // not explicit: it is one
+  box_result(patch const& p)  // not explicit: a patch is one
+      : size{p.where.size}, to{{p.data, std::ptrdiff_t{p.where.size.width} * p.lanes, p.block_stride}, {}} {}
 };
 
 /// F(Tile × Tile) on rows × columns tiles of one box.
@@ -91,7 +86,7 @@ template <class Arch, int Tile> class winograd_box {
       for (int c = k; c < k + panel && c < outputs_; c += width_of<Arch>)
         finish<F, G>(m + std::ptrdiff_t{(c - k) / width_of<Arch>} * vector_floats(), bias + c, c, y);
     }
-    if (y.streams[0] || y.streams[1]) stream_fence();
+    if (y.to[0].streams || y.to[1].streams) stream_fence();
   }
 
  private:
@@ -144,10 +139,10 @@ template <class Arch, int Tile> class winograd_box {
     using v = vec<Arch>;
     v const b = v::load_unaligned(bias);
     auto const first_pixel = [](auto const& box, int c) {
-      return box.data + c / layout::block * box.block + c % layout::block;
+      return box.data + c / layout::block * box.next_block + c % layout::block;
     };
     bool const second = channel >= y.second;
-    pixels_of_box<float> const& to = y.to[second];
+    written_pixels const& to = y.to[second];
     float* const out = first_pixel(to, second ? channel - y.second : channel);
     auto const write_all = [&](auto const& store) {
       for (int r = 0; r < rows_; ++r)
@@ -181,7 +176,7 @@ template <class Arch, int Tile> class winograd_box {
           }
         }
     };
-    if (y.streams[second]) write_all([](float* p, v const& x) { stream<Arch>(p, x); });
+    if (to.streams) write_all([](float* p, v const& x) { stream<Arch>(p, x); });
     else write_all([](float* p, v const& x) { x.store_unaligned(p); });
   }
 
