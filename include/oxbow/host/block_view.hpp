@@ -1,6 +1,7 @@
 // 16 channels of a box as they lie in memory: in the arena where they can be read there, else gathered.
 #pragma once
 #include <oxbow/host/gather.hpp>
+#include <oxbow/host/lines_ahead.hpp>
 
 namespace oxbow::on_host {
 
@@ -86,6 +87,18 @@ class block_of_tiles {
     gathered(g, end_row, 0, g.rows - end_row, g.columns, f);
   }
 
+  /// What a grid sees of a stored tensor.
+  lines_ahead lines_of(tile_grid const& g) const {
+    if (whole_.tensor == nullptr) return {};
+    operand const& o = *whole_.tensor;
+    box stored{o.low, {}};
+    for (int a = 0; a < 3; ++a) stored.origin[a] -= o.shift[a], stored.size[a] = o.high[a] - o.low[a];
+    box const seen = intersection(g.part(0, 0, g.rows, g.columns), stored);
+    if (seen.size.volume() == 0) return {};
+    return {whole_.at(arena_, 0, seen.origin.height, seen.origin.width), std::ptrdiff_t{o.size.width} * layout::block,
+            seen.size.height, seen.size.width};
+  }
+
  private:
   int lanes() const {
     int const left = channels_ - block_ * layout::block;
@@ -117,6 +130,41 @@ class block_of_tiles {
   std::byte const* arena_;
   float* memory_;
   stored_block whole_;
+};
+
+/// What a grid of tiles sees of joined operands, one block of channels after the other.
+class grid_ahead {
+ public:
+  grid_ahead() = default;
+  /// blocks: of channels, from the block `first` on
+  grid_ahead(operand const* operands, int count, int channels, int first, int blocks, tile_grid const& grid,
+             std::byte const* arena)
+      : operands_{operands},
+        count_{count},
+        channels_{channels},
+        block_{first},
+        end_{first + blocks},
+        grid_{grid},
+        arena_{arena},
+        lines_{lines_of(first)} {}
+
+  /// About how many lines there are.
+  int left() const { return lines_.left() * (end_ - block_); }
+  run_of_lines take(int most) {
+    if (lines_.left() == 0 && ++block_ < end_) lines_ = lines_of(block_);
+    return lines_.take(most);
+  }
+
+ private:
+  lines_ahead lines_of(int block) const {
+    return block_of_tiles{operands_, count_, channels_, block, arena_, nullptr}.lines_of(grid_);
+  }
+
+  operand const* operands_ = nullptr;
+  int count_ = 0, channels_ = 0, block_ = 0, end_ = 0;
+  tile_grid grid_{};
+  std::byte const* arena_ = nullptr;
+  lines_ahead lines_{};
 };
 
 }  // namespace oxbow::on_host

@@ -59,8 +59,8 @@ template <class Arch> struct packed_weights {
     std::int64_t const per_output = u.rows_are_outputs ? row : u.taps();
     std::int64_t const per_input = u.rows_are_outputs ? u.taps() : row;
     int const first = panel_index * panel, count = u.outputs() - first < panel ? u.outputs() - first : panel;
-    int const begin = block * layout::block, left = u.inputs() - begin;
-    int const inputs = left < layout::block ? left : layout::block;
+    int const begin = block * layout::block, rest = u.inputs() - begin;
+    int const inputs = rest < layout::block ? rest : layout::block;
     if (count < panel) std::memset(out, 0, sizeof(float) * static_cast<std::size_t>(inputs * taps * panel));
     // Flipped taps go backwards from the last one.
     std::ptrdiff_t const per_tap = (u.flipped ? -1 : 1) * std::ptrdiff_t{inputs} * panel;
@@ -73,12 +73,62 @@ template <class Arch> struct packed_weights {
 #pragma GCC unroll 9
       for (int t = 0; t < taps; ++t) to[t * per_tap] = from[t] * scale;
     };
+    int k = 0;
+    if constexpr (Taps > 1)
+      k = pack_vectors<Taps>(weights + first * per_output + begin * per_input, u, count, inputs,
+                             u.rows * row - first * per_output - begin * per_input,
+                             factor != nullptr ? factor + first : nullptr, out, per_tap);
     if (u.rows_are_outputs)
-      for (int k = 0; k < count; ++k)
+      for (; k < count; ++k)
         for (int c = 0; c < inputs; ++c) move(k, c);
     else
       for (int c = 0; c < inputs; ++c)
-        for (int k = 0; k < count; ++k) move(k, c);
+        for (int more = k; more < count; ++more) move(more, c);
+  }
+
+  /// As many outputs as fill vectors, a square of numbers at a time; how many these are. weights: of the first of them
+  /// left: floats from there to the end of the tensor
+  template <int Taps>
+  static int pack_vectors(float const* weights, weight_use const& u, int count, int inputs, std::int64_t left,
+                          float const* factor, float* out, std::ptrdiff_t per_tap) {
+    constexpr int width = width_of<Arch>, many = Taps < width ? Taps : width;
+    std::int64_t const row = std::int64_t{u.columns} * Taps;
+    vec<Arch> square[width], scale(1.f);
+    auto const load = [&](float const* from, std::int64_t next) __attribute__((always_inline)) {
+#pragma GCC unroll 16
+      for (int i = 0; i < width; ++i) {
+        square[i] = vec<Arch>::load_unaligned(from + i * next);
+        __builtin_prefetch(from + i * next + (u.rows_are_outputs ? Taps : row) * layout::block);
+      }
+      transpose<Arch>(square);
+    };
+    int k = 0;
+    for (; k + width <= count; k += width) {
+      if (factor != nullptr) scale = vec<Arch>::load_unaligned(factor + k);
+      if (u.rows_are_outputs) {
+        if (inputs * Taps % width != 0) break;
+        for (int i = 0; i < inputs * Taps; i += width) {
+          load(weights + k * row + i, row);
+#pragma GCC unroll 16
+          for (int j = 0; j < width; ++j)
+            (square[j] * scale).store_aligned(out + (i + j) % Taps * per_tap + (i + j) / Taps * panel + k);
+        }
+      } else {
+        // Vectors reach beyond an output's taps into those that follow, which the tensor's last ones do not have.
+        if ((inputs - 1) * row + (k + width - 1) * Taps + width > left) break;
+        for (int c = 0; c < inputs; ++c) {
+          float const* const from = weights + c * row + k * Taps;
+          float* const to = out + c * panel + k;
+          load(from, Taps);
+#pragma GCC unroll 16
+          for (int t = 0; t < many; ++t) (square[t] * scale).store_aligned(to + t * per_tap);
+          for (int t = many; t < Taps; ++t)
+            for (int lane = 0; lane < width; ++lane)
+              to[t * per_tap + lane] = from[lane * Taps + t] * (factor != nullptr ? factor[k + lane] : 1.f);
+        }
+      }
+    }
+    return k;
   }
 };
 

@@ -1,6 +1,7 @@
 // The vectors of one instruction set, and how many of them a kernel keeps in registers.
 #pragma once
 #include <cstdint>
+#include <utility>
 
 #include <xsimd/xsimd.hpp>
 
@@ -21,6 +22,39 @@ template <class Arch>
   if constexpr (width_of<Arch> == 16) return _mm512_fmadd_ps(a, b, c);
 #endif
   return xsimd::fma(a, b, c);
+}
+
+namespace detail {
+
+/// Of the elements of a and then b side by side, those at these places.
+template <class Arch, int... At> vec<Arch> picked(vec<Arch> const& a, vec<Arch> const& b) {
+  typename vec<Arch>::register_type const x = a, y = b;
+  return vec<Arch>(typename vec<Arch>::register_type(__builtin_shufflevector(x, y, At...)));
+}
+
+/// Swaps, in every square of 2 · Apart vectors and lanes, the quarter above the diagonal with that below.
+template <class Arch, int Apart> [[gnu::always_inline]] inline void swap_quarters(vec<Arch> (&x)[width_of<Arch>]) {
+  constexpr int w = width_of<Arch>;
+  [&]<int... Lane>(std::integer_sequence<int, Lane...>) __attribute__((always_inline)) {
+#pragma GCC unroll 16
+    for (int i = 0; i < w; ++i) {
+      if ((i & Apart) != 0) continue;
+      vec<Arch> const above = x[i], below = x[i + Apart];
+      x[i] = picked<Arch, ((Lane & Apart) != 0 ? w + Lane - Apart : Lane)...>(above, below);
+      x[i + Apart] = picked<Arch, ((Lane & Apart) != 0 ? w + Lane : Lane + Apart)...>(above, below);
+    }
+  }
+  (std::make_integer_sequence<int, w>{});
+}
+
+}  // namespace detail
+
+/// Lane j of vector i becomes lane i of vector j.
+template <class Arch> [[gnu::always_inline]] inline void transpose(vec<Arch> (&x)[width_of<Arch>]) {
+  if constexpr (width_of<Arch> > 8) detail::swap_quarters<Arch, 8>(x);
+  if constexpr (width_of<Arch> > 4) detail::swap_quarters<Arch, 4>(x);
+  if constexpr (width_of<Arch> > 2) detail::swap_quarters<Arch, 2>(x);
+  detail::swap_quarters<Arch, 1>(x);
 }
 
 /// Stores past the caches, where the instruction set can: for what is larger than they are. Follow the last one with

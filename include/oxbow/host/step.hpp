@@ -55,7 +55,8 @@ template <form Form, class Arch, tuning Tuned> struct step_kernel {
       std::deque<step_share> const shares = shares_of(s);
       c.pool.run(s.tiles.tiles() * s.shares, [&](int thread, std::int64_t i) {
         tile_program<Form, Arch, Tuned.winograd> program{share(s, shares, i), &c, c.scratch_of(thread)};
-        program.run(s.tiles.at(i % s.tiles.tiles(), size));
+        auto const tile = [&](std::int64_t piece) { return s.tiles.at(piece % s.tiles.tiles(), size); };
+        program.run(tile(i), i + 1 < s.tiles.tiles() * s.shares ? tile(i + 1) : box{{}, {0, 0, 0}});
       });
     }
   }

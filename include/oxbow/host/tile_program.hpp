@@ -25,14 +25,16 @@ template <form Form, class Arch, int Most> class tile_program : public tile_patc
  public:
   using tile_patches::tile_patches;
 
-  void run(box tile) {
-    box_[Form.anchor] = tile;
+  /// next: the tile that this thread is likely to run after this one, or an empty box
+  void run(box tile, box next = {{}, {0, 0, 0}}) {
+    box_[Form.anchor] = tile, next_tile_ = next;
     prologue_boxes();
     [&]<int... I>(std::integer_sequence<int, I...>) { (op<I>(), ...); }
     (std::make_integer_sequence<int, Form.count>{});
   }
 
  private:
+  box next_tile_{};
   static constexpr bool is_anchor(int i) { return i == Form.anchor; }
 
   /// What the anchor reads of an op before it, and that of its input: a chain, from the anchor back.
@@ -147,11 +149,16 @@ template <form Form, class Arch, int Most> class tile_program : public tile_patc
     if constexpr (Most >= 6) if (s_.fast[I] == 6) return winograd_convolve<I, 6>(c, y), true;
     return false;
   }
+  /// The tiles that a box of outputs is made of, and what they read.
+  template <int Tile> static tile_grid grid_of(convolution const& c, box out) {
+    out = whole_tiles(out, Tile);
+    extent const from = input_box(c, out).origin;
+    return {from.height, from.width, out.size.height / Tile, out.size.width / Tile, Tile, Tile + 2};
+  }
   template <int I, int Tile> void winograd_convolve(convolution const& c, patch const& y) {
     instruction const& o = at(I);
-    box const out = whole_tiles(y.where, Tile), needed = input_box(c, out);
-    winograd_box<Arch, Tile> const fast{out.size, o.in_channels, o.out_channels, s_.by_panel};
-    tile_grid const grid{needed.origin.height, needed.origin.width, fast.rows(), fast.columns(), Tile, Tile + 2};
+    winograd_box<Arch, Tile> const fast{whole_tiles(y.where, Tile).size, o.in_channels, o.out_channels, s_.by_panel};
+    tile_grid const grid = grid_of<Tile>(c, y.where);
     float *const v = take_floats(fast.input_floats()), *const m = take_floats(fast.product_floats()),
                  *const gathered = take_floats(o.in[0].made == none ? grid.gathered_floats() : 0),
                  *const u = s_.by_panel ? take_floats(fast.weight_floats()) : nullptr;
@@ -162,8 +169,7 @@ template <form Form, class Arch, int Most> class tile_program : public tile_patc
       };
       if (o.in[0].made != none) {
         patch const& x = made_[o.in[0].made];
-        extent const &low = x.where.origin, &from = needed.origin;
-        transform({x.at(b, 0, from.height - low.height, from.width - low.width),
+        transform({x.at(b, 0, grid.top - x.where.origin.height, grid.left - x.where.origin.width),
                    std::ptrdiff_t{x.where.size.width} * layout::block},
                   0, 0, fast.rows(), fast.columns());
       } else {
@@ -171,7 +177,10 @@ template <form Form, class Arch, int Most> class tile_program : public tile_patc
             grid, transform);
       }
     }
-    box_result const to = y.data != nullptr ? box_result{y} : stored_result<I>(y.where);
+    box_result to = y.data != nullptr ? box_result{y} : stored_result<I>(y.where);
+    if (!next_tile_.empty() && o.in[0].made == none)
+      to.next = {s_.operands + o.in[0].first,       o.in[0].count,                 o.in_channels, 0,
+                 layout::blocks(o.in_channels), grid_of<Tile>(c, next_tile_), c_->arena};
     if constexpr (is_next(I, op_kind::activate)) {
       if (nobody_else_wants(I)) return fast.template multiply<function_at<I + 1>()>(v, weights(I), u, bias(I), m, to);
     } else if constexpr (is_next(I, op_kind::activate_grad)) {

@@ -24,6 +24,7 @@ struct box_result {
   written_pixels to[2];  ///< of the channels; those from the `second` on are in the second
   int second = std::numeric_limits<int>::max();
   block_view at{};       ///< what the gradient of an activation looks at
+  grid_ahead next{};     ///< what is likely to be read after this box
 
   box_result() = default;
   box_result(patch const& p)  // not explicit: a patch is one
@@ -69,6 +70,10 @@ template <class Arch, int Tile> class winograd_box {
   template <function const* F, function const* G = &function_of<identity>::self>
   void multiply(float const* v, float const* weights, float* u, float const* bias, float* m,
                 box_result const& y) const {
+    grid_ahead next = y.next;
+    int const chunks = (inputs_ + chunk_ - 1) / chunk_,
+              all = (outputs_ + panel - 1) / panel * chunks * area * groups_.count(),
+              lines = (next.left() + all - 1) / all;
     for (int k = 0; k < outputs_; k += panel) {
       for (int first = 0; first < inputs_; first += chunk_) {
         factors f{.tiles = v + first / chunk_ * chunk_floats(),
@@ -80,8 +85,8 @@ template <class Arch, int Tile> class winograd_box {
           transformed::transform_panel(packed, f.count, u);
           f.weights = u, f.next = packed + packed_weights<Arch>::panel_floats(f.count, 9);
         }
-        if (outputs_ - k > width_of<Arch>) products<micro_tile_of<Arch>().vectors>(f, m);
-        else products<1>(f, m);
+        if (outputs_ - k > width_of<Arch>) products<micro_tile_of<Arch>().vectors>(f, m, next, lines);
+        else products<1>(f, m, next, lines);
       }
       for (int c = k; c < k + panel && c < outputs_; c += width_of<Arch>)
         finish<F, G>(m + std::ptrdiff_t{(c - k) / width_of<Arch>} * vector_floats(), bias + c, c, y);
@@ -103,7 +108,7 @@ template <class Arch, int Tile> class winograd_box {
   };
 
   /// Meanwhile the weights of the next point are asked for, or those that will be transformed next.
-  template <int Vectors> void products(factors const& f, float* m) const {
+  template <int Vectors> void products(factors const& f, float* m, grid_ahead& later, int lines) const {
     std::ptrdiff_t const point = transformed::point_floats(f.count);
     // Bytes. Only CPUs with vectors of 16 are sure to have so much.
     constexpr std::int64_t second_cache = width_of<Arch> >= 16 ? 1 << 20 : 1 << 18;
@@ -129,7 +134,8 @@ template <class Arch, int Tile> class winograd_box {
              .vector_stride = vector_floats(),
              .next = f.next != nullptr ? f.next + std::ptrdiff_t{before} * blocks * 16
                                        : w + point + std::ptrdiff_t{g} * blocks * of_point * 16,
-             .lines = f.next != nullptr ? of_chunk - before : of_point});
+             .lines = f.next != nullptr ? of_chunk - before : of_point,
+             .later = later.take(lines)});
       }
   }
 
@@ -145,8 +151,13 @@ template <class Arch, int Tile> class winograd_box {
     written_pixels const& to = y.to[second];
     float* const out = first_pixel(to, second ? channel - y.second : channel);
     auto const write_all = [&](auto const& store) {
-      for (int r = 0; r < rows_; ++r)
+      for (int r = 0; r < rows_; ++r) {
+        lines_ahead ahead;
+        if constexpr (!detail::is_function<G, identity>)
+          if (channel % layout::block == 0) ahead = looked_at_next(y, r, channel);
+        int const lines = (ahead.left() + columns_ - 1) / columns_;
         for (int c = 0; c < columns_; ++c, m += area * width_of<Arch>) {
+          ahead.ask(lines);
           v made[Tile][Tile];
           transform_output<Arch, Tile>(m, made);
           int const height = y.size.height - r * Tile < Tile ? y.size.height - r * Tile : Tile,
@@ -175,9 +186,19 @@ template <class Arch, int Tile> class winograd_box {
                 write(i, j, v::load_aligned(whole + (i * Tile + j) * width_of<Arch>));
           }
         }
+      }
     };
     if (to.streams) write_all([](float* p, v const& x) { stream<Arch>(p, x); });
     else write_all([](float* p, v const& x) { x.store_unaligned(p); });
+  }
+
+  /// What the gradient of an activation looks at below a row of tiles, or behind the last one in the next channels.
+  lines_ahead looked_at_next(box_result const& y, int row, int channel) const {
+    float const* const block = y.at.data + channel / layout::block * y.at.next_block;
+    int const below = (row + 1) * Tile, height = y.size.height - below < Tile ? y.size.height - below : Tile;
+    if (row + 1 < rows_) return {block + below * y.at.row, y.at.row, height, y.size.width};
+    if (channel + layout::block >= outputs_) return {};
+    return {block + y.at.next_block, y.at.row, y.size.height < Tile ? y.size.height : Tile, y.size.width};
   }
 
   /// Inputs whose transformed weights are made at a time: with vectors of 16, F(4 × 4) makes 590 KB of them, which stay

@@ -20,6 +20,7 @@ struct group_product {
   std::ptrdiff_t tile_stride, vector_stride;   ///< floats, of out
   float const* next;             ///< weights that will be wanted soon
   int lines;                     ///< cache lines of them per block of channels
+  run_of_lines later;            ///< what the next box reads, for the second cache
 };
 
 namespace detail {
@@ -40,7 +41,8 @@ template <class Arch, int Tiles, int Vectors> [[gnu::noinline]] void multiply_gr
       sum[i][n] = p.first ? v(0.f) : v::load_aligned(p.out + i * p.tile_stride + n * p.vector_stride);
   float const* w = p.weights;
   float const* x = p.tiles;
-  float const* next = p.next;
+  float const *next = p.next, *later = p.later.first;
+  int const blocks = p.channels / layout::block, lines = blocks > 0 ? (p.later.count + blocks - 1) / blocks : 0;
   auto const step = [&](int c) __attribute__((always_inline)) {
     v weight[Vectors];
 #pragma GCC unroll 2
@@ -55,6 +57,7 @@ template <class Arch, int Tiles, int Vectors> [[gnu::noinline]] void multiply_gr
   int left = p.channels;
   for (; left >= layout::block; left -= layout::block, w += layout::block * panel, x += p.block_stride) {
     for (int k = 0; k < p.lines; ++k, next += 16) __builtin_prefetch(next);
+    for (int k = 0; k < lines; ++k, later += 16) __builtin_prefetch(later, 0, 2);
     if (p.far)
 #pragma GCC unroll 16
       for (int i = 0; i < Tiles; ++i) __builtin_prefetch(x + blocks_ahead * p.block_stride + i * layout::block);

@@ -2,6 +2,7 @@
 #pragma once
 #include <oxbow/core/layout.hpp>
 #include <oxbow/host/block_view.hpp>
+#include <oxbow/host/lines_ahead.hpp>
 #include <oxbow/host/winograd/points.hpp>
 
 namespace oxbow::on_host {
@@ -80,25 +81,31 @@ struct tile_part {
 
 namespace detail {
 
-/// Asks for the pixels of a tile that the tile to its left has not. If nobody does, transforms wait for memory most of
-/// their time: they read six runs of pixels at a time, too short for the hardware to see them coming. One block of
-/// channels ahead there is time enough, and the second cache has room.
-template <int Tile> [[gnu::always_inline]] inline void prefetch_tile(float const* x, std::ptrdiff_t row) {
-#pragma GCC unroll 8
-  for (int i = 0; i < Tile + 2; ++i)
-#pragma GCC unroll 8
-    for (int j = 2; j < Tile + 2; ++j) __builtin_prefetch(x + i * row + j * layout::block, 0, 2);
+/// What tiles of Side × Side pixels, Tile apart, read next: of the row below what they have not read yet, or behind
+/// the last row the first one of the next block of channels.
+template <int Tile, int Side> lines_ahead next_row_of_tiles(tile_part const& p, int row) {
+  constexpr int shared = Side - Tile;
+  int const width = p.columns * Tile + shared;
+  if (row + 1 < p.rows) return {p.view.data + ((row + 1) * Tile + shared) * p.view.row, p.view.row, Tile, width};
+  if (p.view.next_block > 0) return {p.view.data + p.view.next_block, p.view.row, Side, width};
+  return {};
 }
 
-/// Calls f(first pixel, place among the transformed) for each vector of one block of channels of each tile.
-template <class Arch, int Tile, class F>
+/// Calls f(first pixel, place among the transformed) for each vector of one block of channels of each tile. Tiles that
+/// nobody has read yet are asked for a row ahead; asking for what is in the second cache costs more than it saves.
+template <class Arch, int Tile, int Side, bool FirstTime, class F>
 [[gnu::always_inline]] inline void for_each_tile(tile_part const& p, int block, tile_groups const& to, float* out,
                                                  F const& f) {
-  for (int r = 0; r < p.rows; ++r)
-    for (int c = 0; c < p.columns; ++c)
+  for (int r = 0; r < p.rows; ++r) {
+    lines_ahead ahead = FirstTime ? next_row_of_tiles<Tile, Side>(p, r) : lines_ahead{};
+    int const lines = (ahead.left() + p.columns - 1) / p.columns;
+    for (int c = 0; c < p.columns; ++c) {
+      if (FirstTime) ahead.ask(lines);
       for (int lane = 0; lane < layout::block; lane += width_of<Arch>)
         f(p.view.data + r * Tile * p.view.row + c * Tile * layout::block + lane,
           out + to.at(block, p.first + r * p.next_row + c) + lane);
+    }
+  }
 }
 
 }  // namespace detail
@@ -108,8 +115,7 @@ template <class Arch, int Tile>
 [[gnu::noinline]] void transform_inputs(tile_part const& x, int block, tile_groups const& to, float* v) {
   using w = winograd<Tile>;
   std::ptrdiff_t const point = to.point_floats;
-  detail::for_each_tile<Arch, Tile>(x, block, to, v, [&](float const* from, float* out) {
-    if (x.view.next_block > 0) detail::prefetch_tile<Tile>(from + x.view.next_block, x.view.row);
+  detail::for_each_tile<Arch, Tile, Tile + 2, true>(x, block, to, v, [&](float const* from, float* out) {
     auto const rows_of = [&]<int Pair>() __attribute__((always_inline)) {
       detail::input_rows<Arch, Tile, Pair>(from, x.view.row, out + w::first_row(Pair) * w::size * point,
                                            out + w::second_row(Pair) * w::size * point, point);
@@ -125,7 +131,7 @@ template <class Arch, int Tile>
 template <class Arch, int Tile, int Pair>
 [[gnu::noinline]] void transform_input_rows(tile_part const& x, int block, tile_groups const& to, float* v) {
   std::ptrdiff_t const point = to.point_floats;
-  detail::for_each_tile<Arch, Tile>(x, block, to, v, [&](float const* from, float* out) {
+  detail::for_each_tile<Arch, Tile, Tile + 2, Pair == -1>(x, block, to, v, [&](float const* from, float* out) {
     detail::input_rows<Arch, Tile, Pair>(from, x.view.row, out, out + winograd<Tile>::size * point, point);
   });
 }
@@ -133,7 +139,7 @@ template <class Arch, int Tile, int Pair>
 /// The two rows of one pair of D = A dy Aᵀ of one block of channels.
 template <class Arch, int Tile, int Pair>
 [[gnu::noinline]] void transform_output_grad_rows(tile_part const& x, int block, tile_groups const& to, float* d) {
-  detail::for_each_tile<Arch, Tile>(x, block, to, d, [&](float const* from, float* out) {
+  detail::for_each_tile<Arch, Tile, Tile, Pair == -1>(x, block, to, d, [&](float const* from, float* out) {
     detail::output_grad_rows<Arch, Tile, Pair>(from, x.view.row, out, to.point_floats);
   });
 }

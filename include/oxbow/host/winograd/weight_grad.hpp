@@ -16,20 +16,22 @@ namespace oxbow::on_host {
 namespace detail {
 
 /// dU (input, output) += Σ over tiles V (tile, input) · D (tile, output), for Inputs × Vectors · width sums.
-/// first: of the tiles; nothing has been summed yet
+/// du: the sums of a pair of vectors for one input after the other
+/// first: of the tiles; nothing has been summed yet. later: what the next tiles are made of, for the second cache
 template <class Arch, int Inputs, int Vectors>
 [[gnu::noinline]] void multiply_tiles(float const* v, float const* const (&d)[Vectors], int tiles, bool first,
-                                      float* du, std::ptrdiff_t input_stride) {
+                                      float* du, run_of_lines later) {
   using vector = vec<Arch>;
-  constexpr int width = width_of<Arch>;
+  constexpr int width = width_of<Arch>, pair = 2 * width;
   vector sum[Inputs][Vectors];
 #pragma GCC unroll 8
   for (int i = 0; i < Inputs; ++i)
 #pragma GCC unroll 2
     for (int n = 0; n < Vectors; ++n)
-      sum[i][n] = first ? vector(0.f) : vector::load_aligned(du + i * input_stride + n * width);
+      sum[i][n] = first ? vector(0.f) : vector::load_aligned(du + i * pair + n * width);
 #pragma GCC unroll 2
   for (int t = 0; t < tiles; ++t) {
+    if (t < later.count) __builtin_prefetch(later.first + t * layout::block, 0, 2);
     vector right[Vectors];
 #pragma GCC unroll 2
     for (int n = 0; n < Vectors; ++n) right[n] = vector::load_aligned(d[n] + t * layout::block);
@@ -43,7 +45,7 @@ template <class Arch, int Inputs, int Vectors>
 #pragma GCC unroll 8
   for (int i = 0; i < Inputs; ++i)
 #pragma GCC unroll 2
-    for (int n = 0; n < Vectors; ++n) sum[i][n].store_aligned(du + i * input_stride + n * width);
+    for (int n = 0; n < Vectors; ++n) sum[i][n].store_aligned(du + i * pair + n * width);
 }
 
 template <class Arch, int Vectors, int... I> constexpr auto tile_product_kernels(std::integer_sequence<int, I...>) {
@@ -127,6 +129,11 @@ template <class Arch, int Tile> class winograd_correlator {
   /// Between two points: no power of two, so that those of one weight lie in different sets of a cache.
   std::int64_t point_floats() const { return std::int64_t{in_side_} * out_side_ + layout::block; }
   std::int64_t piece_floats() const { return area * point_floats(); }
+  /// Where the sum of an input and an output lies among those of a point: (pair of vectors, input, output).
+  std::ptrdiff_t sum_at(int input, int output) const {
+    constexpr int pair = 2 * width_of<Arch>;
+    return (std::ptrdiff_t{output / pair} * in_side_ + input) * pair + output % pair;
+  }
 
   /// One side's two rows of points of a strip's tiles.
   static tile_groups transformed(int tiles, int side) { return {tiles, layout::blocks(side), tiles}; }
@@ -143,14 +150,27 @@ template <class Arch, int Tile> class winograd_correlator {
              double* sums) const {
     int const begin = static_cast<int>(std::int64_t{rows_} * number / chunks_),
               end = static_cast<int>(std::int64_t{rows_} * (number + 1) / chunks_);
+    auto const strip_at = [&](int row, int column) {
+      return strip_of_tiles{.rows = end - row < strip_rows_ ? end - row : strip_rows_,
+                            .columns = columns_ - column < strip_columns_ ? columns_ - column : strip_columns_,
+                            .row = row,
+                            .column = column,
+                            .first = row == begin && column == 0};
+    };
+    int const first_in = in_group * in_side_, first_out = out_group * out_side_;
     for (int row = begin; row < end; row += strip_rows_)
-      for (int column = 0; column < columns_; column += strip_columns_)
-        strip({.rows = end - row < strip_rows_ ? end - row : strip_rows_,
-               .columns = columns_ - column < strip_columns_ ? columns_ - column : strip_columns_,
-               .row = row,
-               .column = column,
-               .first = row == begin && column == 0},
-              in_group * in_side_, out_group * out_side_, arena, du, memory, sums);
+      for (int column = 0; column < columns_; column += strip_columns_) {
+        bool const down = column + strip_columns_ >= columns_;
+        strip_of_tiles const next =
+            down ? strip_at(row + strip_rows_, 0) : strip_at(row, column + strip_columns_);
+        images_ahead later;
+        if (next.row < end)
+          later = {{c_.b, c_.b_count, c_.columns, first_in / layout::block, layout::blocks(part_in(first_in)),
+                    inputs_of(next), arena},
+                   {c_.a, c_.a_count, c_.rows, first_out / layout::block, layout::blocks(part_out(first_out)),
+                    outputs_of(next), arena}};
+        strip(strip_at(row, column), first_in, first_out, arena, du, memory, sums, later);
+      }
   }
 
   /// Tiles that are transformed and multiplied together. first: of a chunk
@@ -159,10 +179,29 @@ template <class Arch, int Tile> class winograd_correlator {
     bool first;
   };
 
+  /// What the strip after this one will read of both images.
+  struct images_ahead {
+    grid_ahead x, dy;
+
+    int left() const { return x.left() + dy.left(); }
+    run_of_lines take(int most) {
+      run_of_lines const r = x.take(most);
+      return r.count > 0 ? r : dy.take(most);
+    }
+  };
+  tile_grid inputs_of(strip_of_tiles const& s) const { return input_grid(s.rows, s.columns, s.row, s.column); }
+  tile_grid outputs_of(strip_of_tiles const& s) const {
+    return {s.row * Tile, s.column * Tile, s.rows, s.columns, Tile, Tile};
+  }
+
   void strip(strip_of_tiles const& tiles, int first_in, int first_out, std::byte const* arena, float* du, float* memory,
-             double* sums) const {
+             double* sums, images_ahead later) const {
+    auto const parts = [](int whole, int part) { return (whole + part - 1) / part; };
+    int const calls = area * parts(part_out(first_out), 2 * width_of<Arch>) *
+                      parts(part_in(first_in), grad_tile_of<Arch>().pixels),
+              lines = parts(later.left(), calls);
     auto const pair = [&]<int Pair>() {
-      rows_of_pair<Pair>(tiles, first_in, first_out, arena, du, memory, sums);
+      rows_of_pair<Pair>(tiles, first_in, first_out, arena, du, memory, sums, later, lines);
     };
     pair.template operator()<-1>();
     pair.template operator()<0>();
@@ -171,15 +210,15 @@ template <class Arch, int Tile> class winograd_correlator {
   }
 
   template <int Pair> void rows_of_pair(strip_of_tiles const& strip, int first_in, int first_out,
-                                        std::byte const* arena, float* du, float* memory, double* sums) const {
+                                        std::byte const* arena, float* du, float* memory, double* sums,
+                                        images_ahead& later, int lines) const {
     using w = winograd<Tile>;
     int const rows = strip.rows, columns = strip.columns, tiles = rows * columns;
     int const inputs = part_in(first_in), outputs = part_out(first_out);
     tile_groups const of_v = transformed(tiles, in_side_), of_d = transformed(tiles, out_side_);
     float *const v = memory, *const d = v + transformed_floats(in_side_),
                  *const gathered = d + transformed_floats(out_side_);
-    tile_grid const x = input_grid(rows, columns, strip.row, strip.column),
-                    dy{strip.row * Tile, strip.column * Tile, rows, columns, Tile, Tile};
+    tile_grid const x = inputs_of(strip), dy = outputs_of(strip);
     for (int b = 0; b < layout::blocks(inputs); ++b)
       block_of_tiles{c_.b, c_.b_count, c_.columns, first_in / layout::block + b, arena, gathered}.for_each_part(
           x, [&](block_view const& part, int r, int c, int many_rows, int many_columns) {
@@ -195,9 +234,8 @@ template <class Arch, int Tile> class winograd_correlator {
           });
     for (int p = 0; p < 2 * w::size; ++p) {
       int const point = (p < w::size ? w::first_row(Pair) : w::second_row(Pair) - 1) * w::size + p;
-      for (int b = 0; b < layout::blocks(inputs); ++b)
-        products(v + p * of_v.point_floats + of_v.at(b, 0), d + p * of_d.point_floats, of_d, outputs, strip.first,
-                 du + point * point_floats() + std::ptrdiff_t{b} * layout::block * out_side_);
+      products(v + p * of_v.point_floats, d + p * of_d.point_floats, of_v, of_d, inputs, outputs, strip.first,
+               du + point * point_floats(), later, lines);
     }
   }
 
@@ -219,19 +257,26 @@ template <class Arch, int Tile> class winograd_correlator {
       }
   }
 
-  /// One point, one block of inputs, all outputs of the group.
-  void products(float const* v, float const* d, tile_groups const& of_d, int outputs, bool first, float* du) const {
+  /// One point, all inputs and outputs of the group. What two vectors of outputs need stays in the first cache.
+  void products(float const* v, float const* d, tile_groups const& of_v, tile_groups const& of_d, int inputs,
+                int outputs, bool first, float* du, images_ahead& later, int lines) const {
     constexpr int width = width_of<Arch>;
     auto const at = [&](int k) { return d + of_d.at(k / layout::block, 0) + k % layout::block; };
-    for_even_parts(layout::block, grad_tile_of<Arch>().pixels, [&](int lane, int inputs) {
-      auto const many = static_cast<std::size_t>(inputs - 1);
-      for (int k = 0; k < outputs; k += 2 * width) {
-        float* const to = du + lane * out_side_ + k;
-        if (outputs - k > width)
-          detail::tile_products<Arch, 2>[many](v + lane, {at(k), at(k + width)}, of_d.tiles, first, to, out_side_);
-        else detail::tile_products<Arch, 1>[many](v + lane, {at(k)}, of_d.tiles, first, to, out_side_);
+    for (int k = 0; k < outputs; k += 2 * width) {
+      bool const two = outputs - k > width;
+      float const *const one[1] = {at(k)}, *const both[2] = {at(k), two ? at(k + width) : nullptr};
+      float* to = du + sum_at(0, k);
+      for (int b = 0; b < layout::blocks(inputs); ++b) {
+        float const* const left = v + of_v.at(b, 0);
+        for_even_parts(layout::block, grad_tile_of<Arch>().pixels, [&](int lane, int many) {
+          auto const kernel = static_cast<std::size_t>(many - 1);
+          run_of_lines const soon = lines > 0 ? later.take(lines) : run_of_lines{};
+          if (two) detail::tile_products<Arch, 2>[kernel](left + lane, both, of_d.tiles, first, to, soon);
+          else detail::tile_products<Arch, 1>[kernel](left + lane, one, of_d.tiles, first, to, soon);
+          to += many * 2 * width;
+        });
       }
-    });
+    }
   }
 
   /// Inputs [first, last) of a group: adds up the chunks, and transforms back. Each vector is read once, from the
@@ -251,11 +296,11 @@ template <class Arch, int Tile> class winograd_correlator {
           for (int j = 0; j < n; ++j) {
             vector u[n], g[3];
             for (int i = 0; i < n; ++i) {
-              float const* const at = du + (i * n + j) * point_floats() + (block + c) * out_side_ + k;
-              __builtin_prefetch(at + 2 * out_side_);
+              float const* const at = du + (i * n + j) * point_floats() + sum_at(block + c, k);
+              __builtin_prefetch(at + 4 * width);
               u[i] = vector::load_aligned(at);
               for (int more = 1; more < chunks_; ++more) {
-                __builtin_prefetch(at + more * piece_floats() + 2 * out_side_);
+                __builtin_prefetch(at + more * piece_floats() + 4 * width);
                 u[i] = u[i] + vector::load_aligned(at + more * piece_floats());
               }
             }
@@ -282,16 +327,22 @@ template <class Arch, int Tile> class winograd_correlator {
     bool const streams = !accumulate && inputs == layout::block && c_.columns % layout::block == 0 &&
                          reinterpret_cast<std::uintptr_t>(to) % 64 == 0 &&
                          std::int64_t{c_.rows} * c_.columns * 9 * std::int64_t{sizeof(float)} > streamed_bytes;
-    for (int lane = 0; lane < outputs; ++lane, to += std::int64_t{c_.columns} * 9) {
-      alignas(64) float of_output[layout::block * 9];
-      for (int t = 0; t < inputs * 9; ++t) of_output[t] = taps[t][lane];
-      if (streams)
-        for (int t = 0; t < layout::block * 9; t += width_of<Arch>)
-          stream<Arch>(to + t, vec<Arch>::load_aligned(of_output + t));
-      else if (accumulate)
-        for (int t = 0; t < inputs * 9; ++t) to[t] += of_output[t];
-      else std::memcpy(to, of_output, sizeof(float) * static_cast<std::size_t>(inputs * 9));
+    constexpr int width = width_of<Arch>;
+    std::int64_t const next_output = std::int64_t{c_.columns} * 9;
+    int t = 0;
+    for (; !accumulate && outputs == width && t + width <= inputs * 9; t += width) {
+      vec<Arch> square[width];
+#pragma GCC unroll 16
+      for (int i = 0; i < width; ++i) square[i] = vec<Arch>::load_aligned(taps[t + i]);
+      transpose<Arch>(square);
+#pragma GCC unroll 16
+      for (int lane = 0; lane < width; ++lane) {
+        if (streams) stream<Arch>(to + lane * next_output + t, square[lane]);
+        else square[lane].store_unaligned(to + lane * next_output + t);
+      }
     }
+    for (int lane = 0; lane < outputs; ++lane, to += next_output)
+      for (int i = t; i < inputs * 9; ++i) to[i] = accumulate ? to[i] + taps[i][lane] : taps[i][lane];
     if (streams) stream_fence();
   }
 
