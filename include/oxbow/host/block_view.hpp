@@ -167,4 +167,15 @@ class grid_ahead {
   lines_ahead lines_{};
 };
 
+/// What will be read of two images.
+struct images_ahead {
+  grid_ahead first, second;
+
+  int left() const { return first.left() + second.left(); }
+  run_of_lines take(int most) {
+    run_of_lines const r = first.take(most);
+    return r.count > 0 ? r : second.take(most);
+  }
+};
+
 }  // namespace oxbow::on_host

@@ -8,7 +8,7 @@
 #include <oxbow/host/normalisation.hpp>
 #include <oxbow/host/patch_moves.hpp>
 #include <oxbow/host/pooling.hpp>
-#include <oxbow/host/tile_patches.hpp>
+#include <oxbow/host/stored_results.hpp>
 #include <oxbow/host/upsampling.hpp>
 #include <oxbow/host/winograd/choose.hpp>
 #include <oxbow/host/winograd/convolve.hpp>
@@ -21,9 +21,9 @@ namespace oxbow::on_host {
 /// the anchor reads of them, those behind it on what follows from the tile. Without a context nothing is
 /// computed; only the scratch is laid out, to learn how much of it there must be.
 /// Most: the largest tile of Winograd's convolution that a step may have been given.
-template <form Form, class Arch, int Most> class tile_program : public tile_patches {
+template <form Form, class Arch, int Most> class tile_program : public stored_results {
  public:
-  using tile_patches::tile_patches;
+  using stored_results::stored_results;
 
   /// next: the tile that this thread is likely to run after this one, or an empty box
   void run(box tile, box next = {{}, {0, 0, 0}}) {
@@ -108,7 +108,8 @@ template <form Form, class Arch, int Most> class tile_program : public tile_patc
     convolution const c = convolution_of(o);
     bool const follows = o.in[0].made != none && !is_anchor(I);  // a head: its tile is that of its input
     box const out = follows ? made_[o.in[0].made].where : box_[I];
-    patch const y = stored_at_once<I>(out) ? patch::over(nullptr, out, o.out_channels) : take(out, o.out_channels);
+    patch const y = stored_at_once(I, out, width_of<Arch>) ? patch::over(nullptr, out, o.out_channels)
+                                                           : take(out, o.out_channels);
     if constexpr (is_anchor(I)) {
       if (fast_convolve<I>(c, y)) return finish(I, y);
     }
@@ -177,11 +178,15 @@ template <form Form, class Arch, int Most> class tile_program : public tile_patc
             grid, transform);
       }
     }
-    box_result to = y.data != nullptr ? box_result{y} : stored_result<I>(y.where);
+    box_result to = y.data != nullptr ? box_result{y} : stored_result(I, y.where);
     if (!next_tile_.empty() && o.in[0].made == none)
       to.next = {s_.operands + o.in[0].first,       o.in[0].count,                 o.in_channels, 0,
                  layout::blocks(o.in_channels), grid_of<Tile>(c, next_tile_), c_->arena};
     if constexpr (is_next(I, op_kind::activate)) {
+      if constexpr (is_next(I + 1, op_kind::max_pool))
+        if (y.data == nullptr)
+          return fast.template multiply<function_at<I + 1>(), &function_of<identity>::self, true>(v, weights(I), u,
+                                                                                                  bias(I), m, to);
       if (nobody_else_wants(I)) return fast.template multiply<function_at<I + 1>()>(v, weights(I), u, bias(I), m, to);
     } else if constexpr (is_next(I, op_kind::activate_grad)) {
       if (y.data == nullptr)
@@ -191,62 +196,7 @@ template <form Form, class Arch, int Most> class tile_program : public tile_patc
     fast.template multiply<&function_of<identity>::self>(v, weights(I), u, bias(I), m, to);
   }
 
-  /// Is what a fast convolution makes, or what an activation, its gradient or slices make of it, stored and no more?
-  /// Then no patch has it: the convolution does all that, and those ops find a patch without memory.
-  template <int I> bool stored_at_once(box where) const {
-    constexpr bool slices = is_sliced(I), grad = is_next(I, op_kind::activate_grad);
-    constexpr int behind = slices ? 2 : grad || is_next(I, op_kind::activate) ? 1 : 0;
-    if constexpr (!is_anchor(I) || I + behind + 1 != Form.count) return false;
-    else {
-      if (s_.fast[I] == 0 || (behind > 0 && !nobody_else_wants(I, behind))) return false;
-      if (!stored_in_blocks(I + (behind > 0), I) || !stored_in_blocks(I + behind, I)) return false;
-      if constexpr (slices) {
-        instruction const &a = at(I + 1), &b = at(I + 2);
-        return b.in[0].made == I && a.channel == 0 && b.channel == a.out_channels &&
-               a.out_channels % layout::block == 0 && a.out_channels + b.out_channels == at(I).out_channels;
-      }
-      if constexpr (grad) {
-        source const& from = at(I + 1).in[1];
-        return from.made == none && from.count == 1 &&
-               box_view::stored(s_.operands + from.first, 1, at(I).out_channels, where);
-      }
-      return true;
-    }
-  }
-  /// Is all of what op i makes of the anchor's value a tensor of blocks, in whole lines of a cache if past the caches?
-  bool stored_in_blocks(int i, int anchor) const {
-    if (at(i).out[0].operand == none) return false;
-    operand const& to = s_.operands[at(i).out[0].operand];
-    return to.size == at(anchor).out_size && layout::lanes(to.channels) == layout::block &&
-           (width_of<Arch> == layout::block || !is_streamed(to));
-  }
-  template <int I> box_result stored_result(box where) const {
-    box_result y;
-    y.size = where.size;
-    extent const& from = where.origin;
-    auto const row = [](operand const& o) { return std::ptrdiff_t{o.size.width} * layout::block; };
-    auto const block = [](operand const& o) { return std::ptrdiff_t{o.size.volume()} * layout::block; };
-    constexpr int results = is_sliced(I) ? 2 : 1;
-    for (int n = 0; n < results; ++n) {
-      operand const& to = s_.operands[at(Form.count - results + n).out[0].operand];
-      y.to[n] = {reinterpret_cast<float*>(c_->arena + to.offset) +
-                     to.size.index(from.depth, from.height, from.width) * layout::block,
-                 row(to), block(to), is_streamed(to)};
-    }
-    if constexpr (results == 2) y.second = at(I + 1).out_channels;
-    if constexpr (is_next(I, op_kind::activate_grad)) {
-      operand const* const mask = s_.operands + at(I + 1).in[1].first;
-      y.at = {stored_block::find(mask, 1, at(I).out_channels, 0).at(c_->arena, from.depth, from.height, from.width),
-              row(*mask), block(*mask)};
-    }
-    return y;
-  }
-  static constexpr bool is_sliced(int i) { return is_next(i, op_kind::slice) && is_next(i + 1, op_kind::slice); }
   static constexpr bool is_next(int i, op_kind k) { return i + 1 < Form.count && Form.kind(i + 1) == k; }
-  /// Does nobody want what op i makes but the op that follows, or as many?
-  bool nobody_else_wants(int i, int followers = 1) const {
-    return at(i + 1).in[0].made == i && at(i).out[0].operand == none && !read_after(i, i + followers);
-  }
 
   /// Some channels of a convolution's input over a box; spread apart for the gradient of a stride.
   patch spread_input(int i, convolution const& c, box where, int first, int count) {
@@ -299,7 +249,7 @@ template <form Form, class Arch, int Most> class tile_program : public tile_patc
       bool done = false;
       if constexpr (is_anchor(I - 1) && is_convolution(Form.kind(Form.anchor)))
         done = s_.fast[Form.anchor] > 0 && nobody_else_wants(Form.anchor);
-      if (!measuring() && !done) activate<Arch, function_at<I>()>(y);
+      if (!measuring() && !done && y.data != nullptr) activate<Arch, function_at<I>()>(y);
       if (I < Form.anchor && !measuring()) zero_beyond(y, o.out_size);
     } else if constexpr (kind == op_kind::activate_grad) {
       if (y.data == nullptr) return finish(I, y);
@@ -362,6 +312,7 @@ template <form Form, class Arch, int Most> class tile_program : public tile_patc
     if constexpr (is_pooling(kind)) {
       box const out = follows ? divided(made_[o.in[0].made].where, o.window) : box_[I];
       patch const x = input(I, 0, scaled(out, o.window), o.in_channels);
+      if (x.data == nullptr) return finish(I, patch::over(nullptr, out, o.out_channels));
       patch const y = take(out, o.out_channels);
       if (!measuring()) {
         if constexpr (kind == op_kind::avg_pool) avg_pool(x, y, o.window);

@@ -5,6 +5,7 @@
 #include <oxbow/host/block_view.hpp>
 #include <oxbow/host/geometry.hpp>
 #include <oxbow/host/patch.hpp>
+#include <oxbow/host/pooling.hpp>
 #include <oxbow/host/vector_function.hpp>
 #include <oxbow/host/winograd/multiply.hpp>
 #include <oxbow/host/winograd/weights.hpp>
@@ -13,9 +14,26 @@ namespace oxbow::on_host {
 
 /// Where the pixels of a box are written, 16 lanes each: in a patch, or in a tensor.
 struct written_pixels {
-  float* data = nullptr;                   ///< of the first pixel
-  std::ptrdiff_t row = 0, next_block = 0;  ///< floats to the next
-  bool streams = false;                    ///< past the caches: only for vectors that are whole lines of a cache
+  float* data = nullptr;                          ///< where the box's first pixel is, or would be
+  std::ptrdiff_t row = 0, next_block = 0;         ///< floats to the next
+  bool streams = false;                           ///< past the caches: only for vectors that are whole lines of a cache
+  int top = 0, left = 0, bottom = 0, right = 0;   ///< the pixels that are written, counted from the box's first
+
+  /// One block of channels or a part of it, from a channel on.
+  float* at(int channel) const { return data + channel / layout::block * next_block + channel % layout::block; }
+  bool holds(int y, int x) const { return y >= top && y < bottom && x >= left && x < right; }
+  /// All and some of a square of `side` pixels.
+  bool holds_all(int y, int x, int side) const { return holds(y, x) && holds(y + side - 1, x + side - 1); }
+  bool holds_some(int y, int x, int side) const {
+    return y + side > top && y < bottom && x + side > left && x < right;
+  }
+};
+
+/// Where the maxima of windows of 2 × 2 pixels are written, and which pixel of its window each is.
+struct pooled_pixels {
+  written_pixels to{};
+  std::byte* places = nullptr;                           ///< two bits for each lane; null: nobody asks
+  std::ptrdiff_t place_row = 0, next_place_block = 0;    ///< bytes
 };
 
 /// What becomes of a convolution's sums.
@@ -24,11 +42,18 @@ struct box_result {
   written_pixels to[2];  ///< of the channels; those from the `second` on are in the second
   int second = std::numeric_limits<int>::max();
   block_view at{};       ///< what the gradient of an activation looks at
+  pooled_pixels pooled{};
   grid_ahead next{};     ///< what is likely to be read after this box
 
   box_result() = default;
   box_result(patch const& p)  // not explicit: a patch is one
-      : size{p.where.size}, to{{p.data, std::ptrdiff_t{p.where.size.width} * p.lanes, p.block_stride}, {}} {}
+      : size{p.where.size},
+        to{{.data = p.data,
+            .row = std::ptrdiff_t{p.where.size.width} * p.lanes,
+            .next_block = p.block_stride,
+            .bottom = p.where.size.height,
+            .right = p.where.size.width},
+           {}} {}
 };
 
 /// F(Tile × Tile) on rows × columns tiles of one box.
@@ -64,10 +89,10 @@ template <class Arch, int Tile> class winograd_box {
   int rows() const { return rows_; }
   int columns() const { return columns_; }
 
-  /// y = F(bias + convolution) · G'(at).
+  /// y = F(bias + convolution) · G'(at), and the maxima of its windows if Pools.
   /// u: weight_floats(), and weights are those of packed_weights; or null, and they are those of winograd_weights.
   /// m: product_floats()
-  template <function const* F, function const* G = &function_of<identity>::self>
+  template <function const* F, function const* G = &function_of<identity>::self, bool Pools = false>
   void multiply(float const* v, float const* weights, float* u, float const* bias, float* m,
                 box_result const& y) const {
     grid_ahead next = y.next;
@@ -89,9 +114,9 @@ template <class Arch, int Tile> class winograd_box {
         else products<1>(f, m, next, lines);
       }
       for (int c = k; c < k + panel && c < outputs_; c += width_of<Arch>)
-        finish<F, G>(m + std::ptrdiff_t{(c - k) / width_of<Arch>} * vector_floats(), bias + c, c, y);
+        finish<F, G, Pools>(m + std::ptrdiff_t{(c - k) / width_of<Arch>} * vector_floats(), bias + c, c, y);
     }
-    if (y.to[0].streams || y.to[1].streams) stream_fence();
+    if (y.to[0].streams || y.to[1].streams || y.pooled.to.streams) stream_fence();
   }
 
  private:
@@ -117,79 +142,113 @@ template <class Arch, int Tile> class winograd_box {
     // Lines of memory for each block of channels: a product's share in those of the next point, or of the next chunk.
     int const of_point = panel / groups > 0 ? panel / groups : 1;
     int of_chunk = 0, products = 0;  // so far
-    float const* w = f.weights;
-    for (int p = 0; p < area; ++p, w += point)
+    group_product x{.block_stride = std::ptrdiff_t{groups_.group} * layout::block,
+                    .channels = f.count,
+                    .far = far,
+                    .first = f.first == 0,
+                    .weights = f.weights,
+                    .tile_stride = std::ptrdiff_t{area} * width_of<Arch>,
+                    .vector_stride = vector_floats(),
+                    .lines = of_point,
+                    .later_lines = (lines + blocks - 1) / blocks};
+    for (int p = 0; p < area; ++p, x.weights += point) {
+      x.tiles = f.tiles + p * groups_.point_floats, x.out = m + p * width_of<Arch>, x.next = x.weights + point;
       for (int g = 0; g < groups; ++g) {
-        int const before = of_chunk;
-        if (f.next != nullptr) of_chunk = ++products * (9 * panel) / all;
-        group_products<Arch, Vectors>[static_cast<std::size_t>(groups_.in_group(g) - 1)](
-            {.tiles = f.tiles + p * groups_.point_floats + g * groups_.group_floats,
-             .block_stride = std::ptrdiff_t{groups_.group} * layout::block,
-             .channels = f.count,
-             .far = far,
-             .first = f.first == 0,
-             .weights = w,
-             .out = m + (std::ptrdiff_t{g} * groups_.group * area + p) * width_of<Arch>,
-             .tile_stride = std::ptrdiff_t{area} * width_of<Arch>,
-             .vector_stride = vector_floats(),
-             .next = f.next != nullptr ? f.next + std::ptrdiff_t{before} * blocks * 16
-                                       : w + point + std::ptrdiff_t{g} * blocks * of_point * 16,
-             .lines = f.next != nullptr ? of_chunk - before : of_point,
-             .later = later.take(lines)});
+        if (f.next != nullptr) {
+          int const before = of_chunk;
+          of_chunk = ++products * (9 * panel) / all;
+          x.next = f.next + std::ptrdiff_t{before} * blocks * 16, x.lines = of_chunk - before;
+        }
+        if (lines > 0) x.later = later.take(lines);
+        group_products<Arch, Vectors>[static_cast<std::size_t>(groups_.in_group(g) - 1)](x);
+        x.tiles += groups_.group_floats, x.out += std::ptrdiff_t{groups_.group} * area * width_of<Arch>;
+        x.next += std::ptrdiff_t{blocks} * of_point * 16;
       }
+    }
   }
 
   /// One vector of channels, from `channel` on, of all tiles.
-  template <function const* F, function const* G>
+  template <function const* F, function const* G, bool Pools>
   [[gnu::noinline]] void finish(float const* m, float const* bias, int channel, box_result const& y) const {
     using v = vec<Arch>;
+    constexpr bool looks = !detail::is_function<G, identity>;
     v const b = v::load_unaligned(bias);
-    auto const first_pixel = [](auto const& box, int c) {
-      return box.data + c / layout::block * box.next_block + c % layout::block;
-    };
     bool const second = channel >= y.second;
     written_pixels const& to = y.to[second];
-    float* const out = first_pixel(to, second ? channel - y.second : channel);
+    float* const out = to.at(second ? channel - y.second : channel);
     auto const write_all = [&](auto const& store) {
       for (int r = 0; r < rows_; ++r) {
         lines_ahead ahead;
-        if constexpr (!detail::is_function<G, identity>)
-          if (channel % layout::block == 0) ahead = looked_at_next(y, r, channel);
+        if (looks && channel % layout::block == 0) ahead = looked_at_next(y, r, channel);
         int const lines = (ahead.left() + columns_ - 1) / columns_;
         for (int c = 0; c < columns_; ++c, m += area * width_of<Arch>) {
           ahead.ask(lines);
           v made[Tile][Tile];
           transform_output<Arch, Tile>(m, made);
-          int const height = y.size.height - r * Tile < Tile ? y.size.height - r * Tile : Tile,
-                    width = y.size.width - c * Tile < Tile ? y.size.width - c * Tile : Tile;
-          std::ptrdiff_t const column = std::ptrdiff_t{c} * Tile * layout::block;
-          float* const tile = out + r * Tile * to.row + column;
+#pragma GCC unroll 8
+          for (int i = 0; i < Tile; ++i)
+#pragma GCC unroll 8
+            for (int j = 0; j < Tile; ++j) made[i][j] = vector_function<Arch, F>::value(made[i][j] + b);
+          int const top = r * Tile, left = c * Tile;
           auto const write = [&](int i, int j, v x) __attribute__((always_inline)) {
-            if constexpr (!detail::is_function<G, identity>) {
-              float const* const at = first_pixel(y.at, channel) + (r * Tile + i) * y.at.row + column;
-              x = x * vector_function<Arch, G>::derivative(v::load_unaligned(at + j * layout::block));
+            std::ptrdiff_t const column = std::ptrdiff_t{left + j} * layout::block;
+            if constexpr (looks) {
+              float const* const at = y.at.data + channel / layout::block * y.at.next_block + channel % layout::block;
+              x = x * vector_function<Arch, G>::derivative(v::load_unaligned(at + (top + i) * y.at.row + column));
             }
-            store(tile + i * to.row + j * layout::block, x);
+            store(out + (top + i) * to.row + column, x);
           };
-          if (height == Tile && width == Tile) {
+          if (to.holds_all(top, left, Tile)) {
 #pragma GCC unroll 8
             for (int i = 0; i < Tile; ++i)
 #pragma GCC unroll 8
-              for (int j = 0; j < Tile; ++j) write(i, j, vector_function<Arch, F>::value(made[i][j] + b));
-          } else {
+              for (int j = 0; j < Tile; ++j) write(i, j, made[i][j]);
+          } else if (to.holds_some(top, left, Tile)) {
             alignas(64) float whole[Tile * Tile * width_of<Arch>];
             for (int i = 0; i < Tile; ++i)
+              for (int j = 0; j < Tile; ++j) made[i][j].store_aligned(whole + (i * Tile + j) * width_of<Arch>);
+            for (int i = 0; i < Tile; ++i)
               for (int j = 0; j < Tile; ++j)
-                vector_function<Arch, F>::value(made[i][j] + b).store_aligned(whole + (i * Tile + j) * width_of<Arch>);
-            for (int i = 0; i < height; ++i)
-              for (int j = 0; j < width; ++j)
-                write(i, j, v::load_aligned(whole + (i * Tile + j) * width_of<Arch>));
+                if (to.holds(top + i, left + j))
+                  write(i, j, v::load_aligned(whole + (i * Tile + j) * width_of<Arch>));
           }
+          if constexpr (Pools) pool(made, r, c, channel, y.pooled);
         }
       }
     };
     if (to.streams) write_all([](float* p, v const& x) { stream<Arch>(p, x); });
     else write_all([](float* p, v const& x) { x.store_unaligned(p); });
+  }
+
+  /// Of one tile, as host/pooling.hpp does: of equal maxima the first one counts.
+  [[gnu::always_inline]] static void pool(vec<Arch> const (&tile)[Tile][Tile], int row, int column, int channel,
+                                          pooled_pixels const& y) {
+    using v = vec<Arch>;
+    float* const out = y.to.at(channel);
+#pragma GCC unroll 4
+    for (int i = 0; i < Tile / 2; ++i)
+#pragma GCC unroll 4
+      for (int j = 0; j < Tile / 2; ++j) {
+        int const py = row * Tile / 2 + i, px = column * Tile / 2 + j;
+        if (!y.to.holds(py, px)) continue;
+        v most = tile[2 * i][2 * j], place(0.f);
+        auto const compare = [&](v const& x, float tap) __attribute__((always_inline)) {
+          auto const more = x > most;
+          most = xsimd::select(more, x, most);
+          place = xsimd::select(more, v(tap), place);
+        };
+        compare(tile[2 * i][2 * j + 1], 1), compare(tile[2 * i + 1][2 * j], 2), compare(tile[2 * i + 1][2 * j + 1], 3);
+        float* const at = out + py * y.to.row + std::ptrdiff_t{px} * layout::block;
+        if (y.to.streams) stream<Arch>(at, most);
+        else most.store_unaligned(at);
+        if (y.places == nullptr) continue;
+        alignas(64) float places[width_of<Arch>];
+        place.store_aligned(places);
+        constexpr int bits = 2;
+        detail::pack_places(y.places + channel / layout::block * y.next_place_block + py * y.place_row +
+                                (px * layout::block + channel % layout::block) * bits / 8,
+                            places, width_of<Arch>, bits);
+      }
   }
 
   /// What the gradient of an activation looks at below a row of tiles, or behind the last one in the next channels.

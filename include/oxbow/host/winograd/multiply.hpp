@@ -10,17 +10,18 @@ namespace oxbow::on_host {
 
 /// One product of a group of tiles with a panel of weights.
 struct group_product {
-  float const* tiles;            ///< (block, tile of the group, lane)
-  std::ptrdiff_t block_stride;   ///< floats
-  int channels;
-  bool far;                      ///< the tiles of all groups are more than a second cache holds
-  bool first;                    ///< of the channels: nothing has been summed yet
-  float const* weights;          ///< (channel, output of the panel)
-  float* out;
-  std::ptrdiff_t tile_stride, vector_stride;   ///< floats, of out
-  float const* next;             ///< weights that will be wanted soon
-  int lines;                     ///< cache lines of them per block of channels
-  run_of_lines later;            ///< what the next box reads, for the second cache
+  float const* tiles = nullptr;         ///< (block, tile of the group, lane)
+  std::ptrdiff_t block_stride = 0;      ///< floats
+  int channels = 0;
+  bool far = false;                     ///< the tiles of all groups are more than a second cache holds
+  bool first = true;                    ///< of the channels: nothing has been summed yet
+  float const* weights = nullptr;       ///< (channel, output of the panel)
+  float* out = nullptr;
+  std::ptrdiff_t tile_stride = 0, vector_stride = 0;  ///< floats, of out
+  float const* next = nullptr;          ///< weights that will be wanted soon
+  int lines = 0;                        ///< cache lines of them per block of channels
+  run_of_lines later{};                 ///< what the next box reads, for the second cache
+  int later_lines = 0;                  ///< lines of it per block of channels
 };
 
 namespace detail {
@@ -41,8 +42,8 @@ template <class Arch, int Tiles, int Vectors> [[gnu::noinline]] void multiply_gr
       sum[i][n] = p.first ? v(0.f) : v::load_aligned(p.out + i * p.tile_stride + n * p.vector_stride);
   float const* w = p.weights;
   float const* x = p.tiles;
-  float const *next = p.next, *later = p.later.first;
-  int const blocks = p.channels / layout::block, lines = blocks > 0 ? (p.later.count + blocks - 1) / blocks : 0;
+  float const* next = p.next;
+  run_of_lines later = p.later;
   auto const step = [&](int c) __attribute__((always_inline)) {
     v weight[Vectors];
 #pragma GCC unroll 2
@@ -57,7 +58,8 @@ template <class Arch, int Tiles, int Vectors> [[gnu::noinline]] void multiply_gr
   int left = p.channels;
   for (; left >= layout::block; left -= layout::block, w += layout::block * panel, x += p.block_stride) {
     for (int k = 0; k < p.lines; ++k, next += 16) __builtin_prefetch(next);
-    for (int k = 0; k < lines; ++k, later += 16) __builtin_prefetch(later, 0, 2);
+    for (int k = 0; k < p.later_lines && later.count > 0; ++k, later.first += 16, --later.count)
+      __builtin_prefetch(later.first, 0, 2);
     if (p.far)
 #pragma GCC unroll 16
       for (int i = 0; i < Tiles; ++i) __builtin_prefetch(x + blocks_ahead * p.block_stride + i * layout::block);

@@ -179,16 +179,6 @@ template <class Arch, int Tile> class winograd_correlator {
     bool first;
   };
 
-  /// What the strip after this one will read of both images.
-  struct images_ahead {
-    grid_ahead x, dy;
-
-    int left() const { return x.left() + dy.left(); }
-    run_of_lines take(int most) {
-      run_of_lines const r = x.take(most);
-      return r.count > 0 ? r : dy.take(most);
-    }
-  };
   tile_grid inputs_of(strip_of_tiles const& s) const { return input_grid(s.rows, s.columns, s.row, s.column); }
   tile_grid outputs_of(strip_of_tiles const& s) const {
     return {s.row * Tile, s.column * Tile, s.rows, s.columns, Tile, Tile};
