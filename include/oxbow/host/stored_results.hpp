@@ -2,6 +2,7 @@
 #pragma once
 #include <algorithm>
 
+#include <oxbow/host/pool_grad_store.hpp>
 #include <oxbow/host/tile_patches.hpp>
 #include <oxbow/host/winograd/convolve.hpp>
 
@@ -19,11 +20,7 @@ class stored_results : public tile_patches {
   bool stored_at_once(int i, box where, int width) const {
     int const behind = s_.what.count - 1 - i;
     if (i != s_.what.anchor || s_.fast[i] == 0 || (behind > 0 && !nobody_else_wants(i, behind))) return false;
-    auto const in_blocks = [&](sink const& to) {
-      if (to.operand == none) return false;
-      operand const& o = s_.operands[to.operand];
-      return layout::lanes(o.channels) == layout::block && (width == layout::block || !is_streamed(o));
-    };
+    auto const in_blocks = [&](sink const& to) { return stored_in_blocks(to, width); };
     auto const whole = [&](int k) {
       return in_blocks(at(k).out[0]) && s_.operands[at(k).out[0].operand].size == at(i).out_size;
     };
@@ -78,12 +75,49 @@ class stored_results : public tile_patches {
     return y;
   }
 
+  /// Is the gradient of a max pooling, op i, stored at once with what follows: perhaps a sum, perhaps the gradient of
+  /// an activation, and no more?
+  bool pool_grad_stored_at_once(int i, int width) const {
+    int const last = s_.what.count - 1;
+    instruction const& o = at(i);
+    if (o.in[0].made == none || o.out_channels % layout::block != 0 || !(o.window == extent{1, 2, 2})) return false;
+    int k = i;
+    for (op_kind const next : {op_kind::add, op_kind::activate_grad}) {
+      if (!is_next(k, next)) continue;
+      source const &a = at(k + 1).in[0], &b = at(k + 1).in[1], &other = a.made == k ? b : a;
+      if ((a.made != k && (b.made != k || next != op_kind::add)) || other.made != none) return false;
+      if (at(k).out[0].operand != none || (next == op_kind::activate_grad && other.count != 1)) return false;
+      operand const* const x = s_.operands + other.first;
+      if (!lies_in_blocks(x, other.count, o.out_channels)) return false;
+      if (next == op_kind::activate_grad && !box_view::stored(x, 1, o.out_channels, {{0, 0, 0}, o.out_size}))
+        return false;
+      ++k;
+    }
+    return k == last && stored_in_blocks(at(k).out[0], width) &&
+           s_.operands[at(k).out[0].operand].size == o.out_size;
+  }
+  pool_grad_rest rest_of_pool_grad(int i) const {
+    pool_grad_rest rest{.out = s_.operands + at(s_.what.count - 1).out[0].operand, .channels = at(i).out_channels};
+    if (is_next(i, op_kind::add)) {
+      source const& other = at(i + 1).in[at(i + 1).in[0].made == i];
+      rest.added = s_.operands + other.first, rest.added_count = other.count;
+    }
+    if (at(s_.what.count - 1).kind == op_kind::activate_grad)
+      rest.at = s_.operands + at(s_.what.count - 1).in[1].first;
+    return rest;
+  }
+
   /// Does nobody want what op i makes but the op that follows, or as many?
   bool nobody_else_wants(int i, int followers = 1) const {
     return at(i + 1).in[0].made == i && at(i).out[0].operand == none && !read_after(i, i + followers);
   }
 
  private:
+  bool stored_in_blocks(sink const& to, int width) const {
+    if (to.operand == none) return false;
+    operand const& o = s_.operands[to.operand];
+    return layout::lanes(o.channels) == layout::block && (width == layout::block || !is_streamed(o));
+  }
   bool is_next(int i, op_kind k) const { return i + 1 < s_.what.count && at(i + 1).kind == k; }
   bool is_sliced(int i) const { return is_next(i, op_kind::slice) && is_next(i + 1, op_kind::slice); }
   bool is_pooled(int i) const { return is_next(i, op_kind::activate) && is_next(i + 1, op_kind::max_pool); }

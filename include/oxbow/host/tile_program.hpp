@@ -245,14 +245,14 @@ template <form Form, class Arch, int Most> class tile_program : public stored_re
     box const where = elementwise_box(I);
     int const main = kind == op_kind::add && o.in[0].made == none && o.in[1].made != none ? 1 : 0;
     patch const y = overwritable(I, main, where, o.out_channels);
+    if (y.data == nullptr) return finish(I, y);  // done and stored
     if constexpr (kind == op_kind::activate) {
       bool done = false;
       if constexpr (is_anchor(I - 1) && is_convolution(Form.kind(Form.anchor)))
         done = s_.fast[Form.anchor] > 0 && nobody_else_wants(Form.anchor);
-      if (!measuring() && !done && y.data != nullptr) activate<Arch, function_at<I>()>(y);
+      if (!measuring() && !done) activate<Arch, function_at<I>()>(y);
       if (I < Form.anchor && !measuring()) zero_beyond(y, o.out_size);
     } else if constexpr (kind == op_kind::activate_grad) {
-      if (y.data == nullptr) return finish(I, y);
       box_view const at = seen(I, 1, where, o.out_channels);
       if (!measuring()) activate_grad<Arch, function_at<I>()>(y, at);
     } else if constexpr (kind == op_kind::add) {
@@ -321,6 +321,14 @@ template <form Form, class Arch, int Most> class tile_program : public stored_re
       finish(I, y);
     } else if constexpr (is_pooling_grad(kind)) {
       box const out = follows ? scaled(made_[o.in[0].made].where, o.window) : box_[I];
+      if constexpr (kind == op_kind::max_pool_grad) {
+        if (follows && pool_grad_stored_at_once(I, width_of<Arch>)) {
+          if (!measuring())
+            store_pool_grad<Arch, function_at<I>()>(made_[o.in[0].made], s_.operands[o.in[1].first],
+                                                    rest_of_pool_grad(I), c_->arena);
+          return finish(I, patch::over(nullptr, out, o.out_channels));
+        }
+      }
       patch const dy = input(I, 0, divided(out, o.window), o.in_channels);
       patch const dx = take(out, o.out_channels);
       if (!measuring()) {
