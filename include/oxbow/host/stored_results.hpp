@@ -77,7 +77,7 @@ class stored_results : public tile_patches {
 
   /// Is the gradient of a max pooling, op i, stored at once with what follows: perhaps a sum, perhaps the gradient of
   /// an activation, and no more?
-  bool pool_grad_stored_at_once(int i, int width) const {
+  bool pool_grad_stored_at_once(int i) const {
     int const last = s_.what.count - 1;
     instruction const& o = at(i);
     if (o.in[0].made == none || o.out_channels % layout::block != 0 || !(o.window == extent{1, 2, 2})) return false;
@@ -93,7 +93,7 @@ class stored_results : public tile_patches {
         return false;
       ++k;
     }
-    return k == last && stored_in_blocks(at(k).out[0], width) &&
+    return k == last && stored_in_blocks(at(k).out[0], layout::block) &&
            s_.operands[at(k).out[0].operand].size == o.out_size;
   }
   pool_grad_rest rest_of_pool_grad(int i) const {

@@ -322,7 +322,7 @@ template <form Form, class Arch, int Most> class tile_program : public stored_re
     } else if constexpr (is_pooling_grad(kind)) {
       box const out = follows ? scaled(made_[o.in[0].made].where, o.window) : box_[I];
       if constexpr (kind == op_kind::max_pool_grad) {
-        if (follows && pool_grad_stored_at_once(I, width_of<Arch>)) {
+        if (follows && pool_grad_stored_at_once(I)) {
           if (!measuring())
             store_pool_grad<Arch, function_at<I>()>(made_[o.in[0].made], s_.operands[o.in[1].first],
                                                     rest_of_pool_grad(I), c_->arena);
