@@ -2,8 +2,8 @@
 #pragma once
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <cstdint>
-#include <cstring>
 
 #include <oxbow/host/block_view.hpp>
 #include <oxbow/host/pooling.hpp>
@@ -74,8 +74,8 @@ void store_pool_grad(patch const& dy, operand const& place, pool_grad_rest const
       std::byte const* const places = arena + detail::place_offset(place, b, 0, y / 2, from.width);
       auto const row = [&](auto const& store) {
         for (int x = 0; x < columns; x += 2, d += lanes) {
-          std::uint32_t word;
-          std::memcpy(&word, places + 2 * x, sizeof word);  // four bytes for each window
+          std::uint32_t word = 0;  // four bytes for each window, the little end first
+          for (int i = 0; i < 4; ++i) word |= std::to_integer<std::uint32_t>(places[2 * x + i]) << 8 * i;
           for (int lane = 0; lane < lanes; lane += width) {
             v const place_of = xsimd::to_float(bits(static_cast<std::int32_t>(word >> 2 * lane)) & mask),
                     value = v::load_unaligned(d + lane);

@@ -19,8 +19,10 @@ struct written_pixels {
   bool streams = false;                           ///< past the caches: only for vectors that are whole lines of a cache
   int top = 0, left = 0, bottom = 0, right = 0;   ///< the pixels that are written, counted from the box's first
 
-  /// One block of channels or a part of it, from a channel on.
-  float* at(int channel) const { return data + channel / layout::block * next_block + channel % layout::block; }
+  /// From a channel on; null where nothing is written.
+  float* at(int channel) const {
+    return data == nullptr ? nullptr : data + channel / layout::block * next_block + channel % layout::block;
+  }
   bool holds(int y, int x) const { return y >= top && y < bottom && x >= left && x < right; }
   /// All and some of a square of `side` pixels.
   bool holds_all(int y, int x, int side) const { return holds(y, x) && holds(y + side - 1, x + side - 1); }
