@@ -11,3 +11,13 @@ TEST_CASE_TEMPLATE("predictions and gradients agree with the oracle", Model, mod
   predictions_agree<Model>();
   gradients_agree<Model>();
 }
+
+// Whole blocks of channels, so that the gradient of a pooling is stored at once: behind an activation, behind
+// none, and in a volume, where windows are deeper.
+TEST_CASE_TEMPLATE("maxima and their gradients agree with the oracle", Model,
+                   model<seq<conv<16>, relu, max_pool<2>, conv<32>, elu, max_pool<2>, conv<3>>, tile<26, 38>>,
+                   model<seq<conv<16>, max_pool<2>, conv<16>, max_pool<2>, conv<3>>, tile<26, 38>>,
+                   model<seq<conv<16, 3, pad::zero>, max_pool<2>, conv<16, 3, pad::zero>>, tile<4, 8, 12>>) {
+  predictions_agree<Model>();
+  gradients_agree<Model>();
+}

@@ -1,6 +1,5 @@
 // The gradient of a max pooling where a skip's gradient and an activation follow, stored at once.
 #pragma once
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -20,17 +19,17 @@ struct pool_grad_rest {
   int channels = 0;
 };
 
-/// Can each block of these operands be read where it lies?
+/// Can each block of these operands be read where it lies, as far as there is a pixel?
 inline bool lies_in_blocks(operand const* operands, int count, int channels) {
   for (int b = 0; b < layout::blocks(channels); ++b) {
     operand const* const o = stored_block::find(operands, count, channels, b).tensor;
-    if (o == nullptr || o->mirrored || o->size.depth != 1 || o->shift.depth != 0) return false;
+    if (o == nullptr || o->mirrored) return false;
   }
   return true;
 }
 
 /// out(q · 2 + t) = ((dy(q) where t is the place of the maximum, else 0) + added) · F'(at). Beyond its pixels `added`
-/// is zero; `at` and `out` have all of those that dy's windows cover, but for what hangs over the image.
+/// is zero; `at` and `out` have all of those that dy's windows cover.
 ///
 /// cost  reads and writes everything once; three ops on patches would write two and read them again
 template <class Arch, function const* F>
@@ -53,13 +52,12 @@ void store_pool_grad(patch const& dy, operand const& place, pool_grad_rest const
   operand const& o = *rest.out;
   bool const streams = is_streamed(o);
   extent const& from = dy.where.origin;
-  int const left = 2 * from.width, columns = std::min(2 * dy.where.size.width, o.size.width - left);
+  int const left = 2 * from.width, columns = 2 * dy.where.size.width;
   for (int b = 0; b < dy.blocks(); ++b) {
     stored_block const added = stored_block::find(rest.added, rest.added_count, rest.channels, b),
                        at = stored_block::find(rest.at, rest.at != nullptr, rest.channels, b);
     for (int r = 0; r < 2 * dy.where.size.height; ++r) {
       int const y = 2 * from.height + r;
-      if (y >= o.size.height) break;
       int begin = 0, end = 0;  // the pixels of the row that something is added to
       if (added.tensor != nullptr) {
         operand const& a = *added.tensor;
@@ -81,7 +79,6 @@ void store_pool_grad(patch const& dy, operand const& place, pool_grad_rest const
                     value = v::load_unaligned(d + lane);
 #pragma GCC unroll 2
             for (int t = 0; t < 2; ++t) {
-              if (x + t >= columns) break;
               std::ptrdiff_t const pixel = std::ptrdiff_t{x + t} * lanes + lane;
               v made = xsimd::select(place_of == tap[r % 2 * 2 + t], value, v(0.f));
               if (x + t >= begin && x + t < end) made = made + v::load_unaligned(plus + pixel);

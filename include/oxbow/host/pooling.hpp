@@ -52,22 +52,27 @@ inline std::int64_t place_offset(operand const& o, int block, int z, int y, int 
          (block * o.size.volume() + o.size.index(z, y, x)) * layout::pixel_bytes(o.channels, bits_of(o.type));
 }
 
-/// The first maximum over the taps, and which tap it is, for each lane. A NaN is never larger: of a window with
-/// one nothing is promised.
+/// The first maximum of what has been compared, and which tap it is, for each lane.
+template <class Arch> struct running_maximum {
+  vec<Arch> most, place = vec<Arch>(0.f);
+
+  [[gnu::always_inline]] void compare(vec<Arch> const& x, int tap) {
+    auto const more = x > most;
+    most = xsimd::select(more, x, most);
+    place = xsimd::select(more, vec<Arch>(static_cast<float>(tap)), place);
+  }
+};
+
+/// The same over taps in memory. A NaN is never larger: of a window with one nothing is promised.
 template <class Arch>
 void max_pixel(float const* in, std::ptrdiff_t const* taps, int count, int lanes, float* most, float* place) {
   using v = vec<Arch>;
   int lane = 0;
   for (; lane + width_of<Arch> <= lanes; lane += width_of<Arch>) {
-    v best = v::load_unaligned(in + taps[0] + lane), at(0.f);
-    for (int t = 1; t < count; ++t) {
-      v const other = v::load_unaligned(in + taps[t] + lane);
-      auto const more = other > best;
-      best = xsimd::select(more, other, best);
-      at = xsimd::select(more, v(static_cast<float>(t)), at);
-    }
-    best.store_unaligned(most + lane);
-    at.store_unaligned(place + lane);
+    running_maximum<Arch> best{v::load_unaligned(in + taps[0] + lane)};
+    for (int t = 1; t < count; ++t) best.compare(v::load_unaligned(in + taps[t] + lane), t);
+    best.most.store_unaligned(most + lane);
+    best.place.store_unaligned(place + lane);
   }
   for (; lane < lanes; ++lane) {
     most[lane] = in[taps[0] + lane], place[lane] = 0;

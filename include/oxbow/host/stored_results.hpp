@@ -1,4 +1,4 @@
-// What a fast convolution stores itself, so that no patch has it.
+// What is stored as it is made, so that no patch has it.
 #pragma once
 #include <algorithm>
 
@@ -8,9 +8,10 @@
 
 namespace oxbow::on_host {
 
-/// Where what a step's anchor makes is stored and no more, alone or after the ops behind it: an activation, the
-/// gradient of one, the slices of a join's gradient, or an activation, its maxima and the part of it that a skip keeps.
-/// The convolution then does all that, and those ops find a patch without memory.
+/// Where what a fast convolution makes, as a step's anchor, is stored and no more, alone or after the ops behind it: an
+/// activation, the gradient of one, the slices of a join's gradient, or an activation, its maxima and the part of it
+/// that a skip keeps. The convolution then does all that, and those ops find a patch without memory. The same for the
+/// gradient of a max pooling.
 class stored_results : public tile_patches {
  public:
   using tile_patches::tile_patches;
@@ -76,21 +77,22 @@ class stored_results : public tile_patches {
   }
 
   /// Is the gradient of a max pooling, op i, stored at once with what follows: perhaps a sum, perhaps the gradient of
-  /// an activation, and no more?
+  /// an activation, and no more? Volumes have other windows.
   bool pool_grad_stored_at_once(int i) const {
     int const last = s_.what.count - 1;
     instruction const& o = at(i);
-    if (o.in[0].made == none || o.out_channels % layout::block != 0 || !(o.window == extent{1, 2, 2})) return false;
+    bool const flat = o.out_size.depth == 1 && o.window == extent{1, 2, 2};
+    if (o.in[0].made == none || !flat || o.out_channels % layout::block != 0) return false;
     int k = i;
     for (op_kind const next : {op_kind::add, op_kind::activate_grad}) {
       if (!is_next(k, next)) continue;
       source const &a = at(k + 1).in[0], &b = at(k + 1).in[1], &other = a.made == k ? b : a;
       if ((a.made != k && (b.made != k || next != op_kind::add)) || other.made != none) return false;
-      if (at(k).out[0].operand != none || (next == op_kind::activate_grad && other.count != 1)) return false;
       operand const* const x = s_.operands + other.first;
-      if (!lies_in_blocks(x, other.count, o.out_channels)) return false;
-      if (next == op_kind::activate_grad && !box_view::stored(x, 1, o.out_channels, {{0, 0, 0}, o.out_size}))
-        return false;
+      bool const seen = next == op_kind::add
+                            ? lies_in_blocks(x, other.count, o.out_channels)
+                            : other.count == 1 && box_view::stored(x, 1, o.out_channels, {{0, 0, 0}, o.out_size});
+      if (at(k).out[0].operand != none || !seen) return false;
       ++k;
     }
     return k == last && stored_in_blocks(at(k).out[0], layout::block) &&

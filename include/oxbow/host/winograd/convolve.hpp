@@ -222,10 +222,9 @@ template <class Arch, int Tile> class winograd_box {
     else write_all([](float* p, v const& x) { x.store_unaligned(p); });
   }
 
-  /// Of one tile, as host/pooling.hpp does: of equal maxima the first one counts.
+  /// The maxima of one tile.
   [[gnu::always_inline]] static void pool(vec<Arch> const (&tile)[Tile][Tile], int row, int column, int channel,
                                           pooled_pixels const& y) {
-    using v = vec<Arch>;
     float* const out = y.to.at(channel);
 #pragma GCC unroll 4
     for (int i = 0; i < Tile / 2; ++i)
@@ -233,19 +232,16 @@ template <class Arch, int Tile> class winograd_box {
       for (int j = 0; j < Tile / 2; ++j) {
         int const py = row * Tile / 2 + i, px = column * Tile / 2 + j;
         if (!y.to.holds(py, px)) continue;
-        v most = tile[2 * i][2 * j], place(0.f);
-        auto const compare = [&](v const& x, float tap) __attribute__((always_inline)) {
-          auto const more = x > most;
-          most = xsimd::select(more, x, most);
-          place = xsimd::select(more, v(tap), place);
-        };
-        compare(tile[2 * i][2 * j + 1], 1), compare(tile[2 * i + 1][2 * j], 2), compare(tile[2 * i + 1][2 * j + 1], 3);
+        detail::running_maximum<Arch> best{tile[2 * i][2 * j]};
+        best.compare(tile[2 * i][2 * j + 1], 1);
+        best.compare(tile[2 * i + 1][2 * j], 2);
+        best.compare(tile[2 * i + 1][2 * j + 1], 3);
         float* const at = out + py * y.to.row + std::ptrdiff_t{px} * layout::block;
-        if (y.to.streams) stream<Arch>(at, most);
-        else most.store_unaligned(at);
+        if (y.to.streams) stream<Arch>(at, best.most);
+        else best.most.store_unaligned(at);
         if (y.places == nullptr) continue;
         alignas(64) float places[width_of<Arch>];
-        place.store_aligned(places);
+        best.place.store_aligned(places);
         constexpr int bits = 2;
         detail::pack_places(y.places + channel / layout::block * y.next_place_block + py * y.place_row +
                                 (px * layout::block + channel % layout::block) * bits / 8,
