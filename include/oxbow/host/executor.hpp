@@ -7,7 +7,9 @@
 #include <vector>
 
 #include <oxbow/host/engine.hpp>
+#include <oxbow/host/merge.hpp>
 #include <oxbow/host/step.hpp>
+#include <oxbow/host/step_weights.hpp>
 #include <oxbow/host/tables.hpp>
 #include <oxbow/lower/model.hpp>
 
@@ -24,7 +26,7 @@ template <class Program, class Arch, tuning Tuned = tuning{}> class executor fin
     for (std::size_t i = 0; i < steps_.size(); ++i) {
       prepared_step& s = steps_[i];
       if (repack_) packed = 0;
-      lay_out_weights(s, packed);
+      weights_.lay_out(s, packed);
       s.thread_floats = (s.thread_floats + 2 * layout::block + 15) / 16 * 16;
       spare_room left = t::spare.items[i];
       if (repack_) s.packed = take(left, packed);
@@ -41,7 +43,7 @@ template <class Program, class Arch, tuning Tuned = tuning{}> class executor fin
 
   void pack_all(float const* parameters) override {
     if (repack_) return;
-    for (auto const& s : steps_) pack(s, parameters);
+    for (auto const& s : steps_) weights_.pack(s, parameters, packed_of(s));
   }
 
   void run(float* parameters, float* gradients, random_key key, float label_factor, bool accumulate) override {
@@ -62,7 +64,7 @@ template <class Program, class Arch, tuning Tuned = tuning{}> class executor fin
       prepared_step const& s = steps_[static_cast<std::size_t>(i)];
       c.packed = packed_of(s), c.shared = floats_at(s.shared);
       c.scratch = floats_at(s.scratch), c.thread_floats = s.thread_floats;
-      if (repack_) pack(s, parameters);
+      if (repack_) weights_.pack(s, parameters, packed_of(s));
       runs_[static_cast<std::size_t>(i)](s, c);
       watch(i);
     }
@@ -71,27 +73,32 @@ template <class Program, class Arch, tuning Tuned = tuning{}> class executor fin
  private:
   template <int... I> void prepare(std::integer_sequence<int, I...>) {
     steps_.resize(t::steps);
+    for (int i = 0; i < t::steps; ++i) {
+      prepared_step& s = steps_[static_cast<std::size_t>(i)];
+      s.what = t::whole.steps.items[i].what;
+      s.instructions = instructions_.data() + t::first_of(i);
+      s.operands = t::operands.items;
+    }
+    (merge<merged_with<Program>(I, Tuned)>(), ...);
     (prepare_step<I>(), ...);
+  }
+  /// The up-convolution makes its part of the next convolution, which then has the other channels alone.
+  template <merged_steps Both> void merge() {
+    if constexpr (Both.up != none) {
+      prepared_step &up = steps_[Both.up], &next = steps_[Both.next];
+      instruction &enlarges = instructions_[static_cast<std::size_t>(t::first_of(Both.up))],
+                  &adds = instructions_[static_cast<std::size_t>(t::first_of(Both.next))];
+      for (int a = 1; a < 3; ++a) enlarges.out_size[a] = adds.out_size[a];
+      up.fast[0] = Both.tile + 1, up.merged = &adds;
+      next.added = next.operands + adds.in[0].first + --adds.in[0].count;
+      adds.in_channels -= enlarges.out_channels;
+    }
   }
   /// Equal forms name the same kernel, so each is instantiated once.
   template <int I> void prepare_step() {
     constexpr form what = t::whole.steps.items[I].what;
-    prepared_step& s = steps_[I];
-    s.what = what;
-    s.instructions = t::instructions.items + t::first_of(I);
-    s.operands = t::operands.items;
-    step_kernel<what, Arch, Tuned>::prepare(s, pool_.size());
+    step_kernel<what, Arch, Tuned>::prepare(steps_[I], pool_.size());
     runs_.push_back(&step_kernel<what, Arch, Tuned>::run);
-  }
-
-  /// Weights and biases of a step's convolutions, from `packed` on, which is moved behind them.
-  static void lay_out_weights(prepared_step& s, std::int64_t& packed) {
-    for (int i = 0; i < s.what.count; ++i) {
-      if (!reads_weights(s.instructions[i].kind)) continue;
-      weight_use const u = weights_of(s.instructions[i], t::parameters.items);
-      s.weights[i] = packed, packed += weight_floats(s.by_panel ? 0 : s.fast[i], u);
-      s.biases[i] = packed, packed += packed_weights<Arch>::panels(u.outputs()) * packed_weights<Arch>::panel;
-    }
   }
 
   /// A place in the arena for what lives no longer than its step: in the gap, else behind all that is alive.
@@ -106,70 +113,10 @@ template <class Program, class Arch, tuning Tuned = tuning{}> class executor fin
   float* floats_at(std::int64_t offset) const { return reinterpret_cast<float*>(arena_.data() + offset); }
   float* packed_of(prepared_step const& s) const { return repack_ ? floats_at(s.packed) : packed_.floats(); }
 
-  void pack(prepared_step const& s, float const* parameters) {
-    float* const packed = packed_of(s);
-    for (int i = 0; i < s.what.count; ++i) {
-      instruction const& o = s.instructions[i];
-      if (!reads_weights(o.kind)) continue;
-      weight_use const u = weights_of(o, t::parameters.items);
-      bool const biased = o.kind == op_kind::convolve || o.kind == op_kind::up_convolve;
-      float* const bias = packed + s.biases[i];
-      int const padded = packed_weights<Arch>::panels(u.outputs()) * packed_weights<Arch>::panel;
-      for (int k = 0; k < padded; ++k)
-        bias[k] = biased && k < u.outputs() ? parameters[t::parameters.items[o.parameter + 1].offset + k] : 0.f;
-      std::vector<float> factor;
-      if (o.folded != none) fold(o, u.outputs(), parameters, factor, bias);
-      pack_weights(s.by_panel ? 0 : s.fast[i], u, parameters + t::parameters.items[o.parameter].offset,
-                   factor.empty() ? nullptr : factor.data(), packed + s.weights[i]);
-    }
-  }
-
-  static std::int64_t weight_floats(int fast, weight_use const& u) {
-    std::int64_t floats = packed_weights<Arch>::floats(u);
-    if constexpr (Tuned.winograd >= 2) if (fast == 2) floats = winograd_weights<Arch, 2>::floats(u);
-    if constexpr (Tuned.winograd >= 4) if (fast == 4) floats = winograd_weights<Arch, 4>::floats(u);
-    if constexpr (Tuned.winograd >= 6) if (fast == 6) floats = winograd_weights<Arch, 6>::floats(u);
-    return floats;
-  }
-  void pack_weights(int fast, weight_use const& u, float const* from, float const* factor, float* to) {
-    using plain = packed_weights<Arch>;
-    int const panels = plain::panels(u.outputs()), blocks = layout::blocks(u.inputs());
-    // Some neighbouring blocks in turn, since what is read is asked for one block ahead.
-    constexpr int run = 8;
-    int const runs = (blocks + run - 1) / run;
-    auto const for_each_block = [&](auto const& f) {
-      pool_.run(std::int64_t{panels} * runs, [&](int, std::int64_t i) {
-        int const first = static_cast<int>(i % runs) * run;
-        for (int b = first; b < std::min(first + run, blocks); ++b) f(static_cast<int>(i / runs), b);
-      });
-    };
-    auto const transformed = [&]<int Tile>() {
-      using weights = winograd_weights<Arch, Tile>;
-      for_each_block([&](int panel, int block) {
-        alignas(64) float taps[layout::block * 9 * plain::panel];
-        plain::pack_block(from, u, panel, block, factor, taps);
-        weights::transform(taps, u.inputs(), block, to + panel * weights::panel_floats(u.inputs()));
-      });
-    };
-    if constexpr (Tuned.winograd >= 2) if (fast == 2) return transformed.template operator()<2>();
-    if constexpr (Tuned.winograd >= 4) if (fast == 4) return transformed.template operator()<4>();
-    if constexpr (Tuned.winograd >= 6) if (fast == 6) return transformed.template operator()<6>();
-    for_each_block([&](int panel, int block) { plain::pack(from, u, panel, block, factor, to); });
-  }
-
-  /// A batch norm behind the convolution: y = (w·x + b − mean) · scale / √(variance + ε) + shift.
-  static void fold(instruction const& o, int outputs, float const* parameters, std::vector<float>& factor,
-                   float* bias) {
-    auto const at = [&](int k) { return parameters + t::parameters.items[o.folded + k].offset; };
-    factor.resize(static_cast<std::size_t>(layout::blocks(outputs) * layout::block));
-    std::vector<float> offset(factor.size());
-    running_factors(at(0), at(1), at(2), at(3), outputs, factor.data(), offset.data());
-    for (int k = 0; k < outputs; ++k)
-      bias[k] = bias[k] * factor[static_cast<std::size_t>(k)] + offset[static_cast<std::size_t>(k)];
-  }
-
   thread_pool& pool_;
   bool repack_;
+  step_weights<Arch, Tuned.winograd> weights_{pool_, t::parameters.items};
+  std::vector<instruction> instructions_{t::instructions.items, t::instructions.items + t::instruction_count};
   std::vector<prepared_step> steps_;
   std::vector<void (*)(prepared_step const&, run_context const&)> runs_;
   memory arena_, packed_;

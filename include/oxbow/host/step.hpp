@@ -28,10 +28,10 @@ template <form Form, class Arch, tuning Tuned> struct step_kernel {
     } else {
       instruction const& a = s.instructions[Form.anchor];
       extent const unit = tile_unit(s.instructions, Form.count, Form.anchor);
-      int const fast = a.in[0].made != none && a.in_channels < layout::block ? 0 : winograd_tile(a, Tuned);
-      s.fast[Form.anchor] = fast;
+      int& fast = s.fast[Form.anchor];  // that of merged steps is settled
+      if (fast == 0 && (a.in[0].made == none || a.in_channels >= layout::block)) fast = winograd_tile(a, Tuned);
       int const most = fast > 0 ? most_shares(s, panel) : 1;
-      s.tiles = fast > 0 ? fast_tiles(a, unit, fast, (threads + most - 1) / most) : tile_step<Arch>(a, unit);
+      s.tiles = fast > 0 ? fast_tiles(a, unit, pixels_of(fast), (threads + most - 1) / most) : tile_step<Arch>(a, unit);
       s.shares = even_shares(a, s.tiles, most, threads);
       s.by_panel = transforms_in_boxes(a, s.tiles, fast);
       // Tiles of one size need not read as much: poolings, strides and mirrors meet them in another phase, the
@@ -66,8 +66,8 @@ template <form Form, class Arch, tuning Tuned> struct step_kernel {
 
   static std::deque<step_share> shares_of(prepared_step const& s) {
     std::deque<step_share> all;
-    std::int64_t const floats =
-        panel_floats(s.by_panel ? 0 : s.fast[Form.anchor], s.instructions[Form.anchor].in_channels);
+    std::int64_t const floats = fast_panel_floats<Arch, Tuned.winograd>(
+        s.fast[Form.anchor], s.by_panel, s.instructions[Form.anchor].in_channels);
     for (int n = 0; s.shares > 1 && n < s.shares; ++n) all.emplace_back(s, n, panel, floats);
     return all;
   }
@@ -75,14 +75,6 @@ template <form Form, class Arch, tuning Tuned> struct step_kernel {
   /// shares have equal work, however unequal the tiles.
   static prepared_step const& share(prepared_step const& s, std::deque<step_share> const& shares, std::int64_t i) {
     return s.shares == 1 ? s : shares[static_cast<std::size_t>(i / s.tiles.tiles())].step();
-  }
-
-  /// Floats from one panel of packed weights to the next.
-  static std::int64_t panel_floats(int fast, int inputs) {
-    if constexpr (Tuned.winograd >= 2) if (fast == 2) return winograd_weights<Arch, 2>::panel_floats(inputs);
-    if constexpr (Tuned.winograd >= 4) if (fast == 4) return winograd_weights<Arch, 4>::panel_floats(inputs);
-    if constexpr (Tuned.winograd >= 6) if (fast == 6) return winograd_weights<Arch, 6>::panel_floats(inputs);
-    return packed_weights<Arch>::panel_floats(inputs, 9);
   }
 
   /// Calls f with the algorithm for a gradient of weights.

@@ -40,6 +40,8 @@ struct prepared_step {
   int fast[most_ops]{};              ///< of each convolution, the tile of Winograd's algorithm; 0: direct
   int shares = 1;                    ///< of the anchor's channels: each tile of each share is a piece of work
   int first_channel[most_ops]{};     ///< of what each op makes: not 0 in a share (step_share.hpp)
+  instruction const* merged = nullptr;  ///< of an up-convolution: the convolution that it is merged with (merge.hpp)
+  operand const* added = nullptr;    ///< of that convolution: what the up-convolution has made for it
   bool by_panel = false;             ///< are the anchor's transformed weights made in each box?
   std::int64_t weights[most_ops]{};  ///< floats, in the packed memory, of each convolution
   std::int64_t biases[most_ops]{};

@@ -65,6 +65,7 @@ class step_share {
         if (to.operand != none) to.operand = add(from_channel(whole.operands[to.operand], made_[i].first));
       step_.first_channel[i] = made_[i].first;
     }
+    if (whole.added != nullptr) added_ = from_channel(*whole.added, made_[anchor_].first), step_.added = &added_;
     step_.instructions = ops_;
     step_.operands = operands_.data();
     step_.biases[anchor_] += made_[anchor_].first;
@@ -131,6 +132,7 @@ class step_share {
   instruction ops_[prepared_step::most_ops];
   range made_[prepared_step::most_ops]{};
   std::vector<operand> operands_;
+  operand added_{};
 };
 
 }  // namespace oxbow::on_host

@@ -67,12 +67,22 @@ class stored_results : public tile_patches {
       y.to[0] = stored(at(is_sliced(i) ? i + 1 : s_.what.count - 1).out[0], where);
       if (is_sliced(i)) y.to[1] = stored(at(i + 2).out[0], where), y.second = at(i + 1).out_channels;
     }
-    if (is_next(i, op_kind::activate_grad)) {
-      operand const& mask = s_.operands[at(i + 1).in[1].first];
-      extent const& from = where.origin;
-      y.at = {stored_block::find(&mask, 1, at(i).out_channels, 0).at(c_->arena, from.depth, from.height, from.width),
-              row(mask), block(mask)};
-    }
+    if (is_next(i, op_kind::activate_grad)) y.at = pixels_of(s_.operands[at(i + 1).in[1].first], i, where);
+    return y;
+  }
+
+  /// Where the phases of an enlargement by two, op i, are stored.
+  box_result stored_phases(int i, box where, int width) const {
+    written_pixels const all = stored(at(i).out[0], where);
+    box_result y;
+    y.size = {1, where.size.height / 2, where.size.width / 2};
+    for (int n = 0; n < 4; ++n)
+      y.to[n] = {.data = all.data + n / 2 * all.row + n % 2 * layout::block,
+                 .row = 2 * all.row,
+                 .next_block = all.next_block,
+                 .streams = all.streams && width == layout::block,
+                 .bottom = y.size.height,
+                 .right = y.size.width};
     return y;
   }
 
@@ -107,6 +117,13 @@ class stored_results : public tile_patches {
     if (at(s_.what.count - 1).kind == op_kind::activate_grad)
       rest.at = s_.operands + at(s_.what.count - 1).in[1].first;
     return rest;
+  }
+
+  /// A tensor of op i's channels, from a box's first pixel on.
+  block_view pixels_of(operand const& o, int i, box where) const {
+    extent const& from = where.origin;
+    return {stored_block::find(&o, 1, at(i).out_channels, 0).at(c_->arena, from.depth, from.height, from.width), row(o),
+            block(o)};
   }
 
   /// Does nobody want what op i makes but the op that follows, or as many?

@@ -1,17 +1,14 @@
 // One tile of one step: each op in turn, on patches, from what is stored to what is stored.
 #pragma once
-#include <oxbow/host/block_view.hpp>
 #include <oxbow/host/convolve.hpp>
 #include <oxbow/host/elementwise.hpp>
+#include <oxbow/host/fast_convolutions.hpp>
 #include <oxbow/host/gather.hpp>
 #include <oxbow/host/loss.hpp>
 #include <oxbow/host/normalisation.hpp>
 #include <oxbow/host/patch_moves.hpp>
 #include <oxbow/host/pooling.hpp>
-#include <oxbow/host/stored_results.hpp>
 #include <oxbow/host/upsampling.hpp>
-#include <oxbow/host/winograd/choose.hpp>
-#include <oxbow/host/winograd/convolve.hpp>
 #include <oxbow/ops/dropout.hpp>
 #include <oxbow/ops/normalisation.hpp>
 
@@ -21,9 +18,9 @@ namespace oxbow::on_host {
 /// the anchor reads of them, those behind it on what follows from the tile. Without a context nothing is
 /// computed; only the scratch is laid out, to learn how much of it there must be.
 /// Most: the largest tile of Winograd's convolution that a step may have been given.
-template <form Form, class Arch, int Most> class tile_program : public stored_results {
+template <form Form, class Arch, int Most> class tile_program : public fast_convolutions {
  public:
-  using stored_results::stored_results;
+  using fast_convolutions::fast_convolutions;
 
   /// next: the tile that this thread is likely to run after this one, or an empty box
   void run(box tile, box next = {{}, {0, 0, 0}}) {
@@ -34,7 +31,6 @@ template <form Form, class Arch, int Most> class tile_program : public stored_re
   }
 
  private:
-  box next_tile_{};
   static constexpr bool is_anchor(int i) { return i == Form.anchor; }
 
   /// What the anchor reads of an op before it, and that of its input: a chain, from the anchor back.
@@ -111,7 +107,7 @@ template <form Form, class Arch, int Most> class tile_program : public stored_re
     patch const y = stored_at_once(I, out, width_of<Arch>) ? patch::over(nullptr, out, o.out_channels)
                                                            : take(out, o.out_channels);
     if constexpr (is_anchor(I)) {
-      if (fast_convolve<I>(c, y)) return finish(I, y);
+      if (fast_convolve<Form, I, Arch, Most>(c, y)) return finish(I, y);
     }
     float* const row = take({{0, 0, 0}, {1, 1, out.size.width}}, 2 * layout::block).data;
     // What lies beyond the image is zero for the reader, so only the part within is computed.
@@ -143,61 +139,6 @@ template <form Form, class Arch, int Most> class tile_program : public stored_re
     finish(I, y);
   }
 
-  /// By Winograd's algorithm, if the step was prepared for it. The activation behind it is applied on the way.
-  template <int I> bool fast_convolve(convolution const& c, patch const& y) {
-    if constexpr (Most >= 2) if (s_.fast[I] == 2) return winograd_convolve<I, 2>(c, y), true;
-    if constexpr (Most >= 4) if (s_.fast[I] == 4) return winograd_convolve<I, 4>(c, y), true;
-    if constexpr (Most >= 6) if (s_.fast[I] == 6) return winograd_convolve<I, 6>(c, y), true;
-    return false;
-  }
-  /// The tiles that a box of outputs is made of, and what they read.
-  template <int Tile> static tile_grid grid_of(convolution const& c, box out) {
-    out = whole_tiles(out, Tile);
-    extent const from = input_box(c, out).origin;
-    return {from.height, from.width, out.size.height / Tile, out.size.width / Tile, Tile, Tile + 2};
-  }
-  template <int I, int Tile> void winograd_convolve(convolution const& c, patch const& y) {
-    instruction const& o = at(I);
-    winograd_box<Arch, Tile> const fast{whole_tiles(y.where, Tile).size, o.in_channels, o.out_channels, s_.by_panel};
-    tile_grid const grid = grid_of<Tile>(c, y.where);
-    float *const v = take_floats(fast.input_floats()), *const m = take_floats(fast.product_floats()),
-                 *const gathered = take_floats(o.in[0].made == none ? grid.gathered_floats() : 0),
-                 *const u = s_.by_panel ? take_floats(fast.weight_floats()) : nullptr;
-    if (measuring()) return;
-    for (int b = 0; b < layout::blocks(o.in_channels); ++b) {
-      auto const transform = [&](block_view const& part, int row, int column, int rows, int columns) {
-        fast.transform(b, part, row, column, rows, columns, v);
-      };
-      if (o.in[0].made != none) {
-        patch const& x = made_[o.in[0].made];
-        transform({x.at(b, 0, grid.top - x.where.origin.height, grid.left - x.where.origin.width),
-                   std::ptrdiff_t{x.where.size.width} * layout::block},
-                  0, 0, fast.rows(), fast.columns());
-      } else {
-        block_of_tiles{s_.operands + o.in[0].first, o.in[0].count, o.in_channels, b, c_->arena, gathered}.for_each_part(
-            grid, transform);
-      }
-    }
-    box_result to = y.data != nullptr ? box_result{y} : stored_result(I, y.where);
-    if (!next_tile_.empty() && o.in[0].made == none)
-      to.next = {s_.operands + o.in[0].first,       o.in[0].count,                 o.in_channels, 0,
-                 layout::blocks(o.in_channels), grid_of<Tile>(c, next_tile_), c_->arena};
-    if constexpr (is_next(I, op_kind::activate)) {
-      if constexpr (is_next(I + 1, op_kind::max_pool))
-        if (y.data == nullptr)
-          return fast.template multiply<function_at<I + 1>(), &function_of<identity>::self, true>(v, weights(I), u,
-                                                                                                  bias(I), m, to);
-      if (nobody_else_wants(I)) return fast.template multiply<function_at<I + 1>()>(v, weights(I), u, bias(I), m, to);
-    } else if constexpr (is_next(I, op_kind::activate_grad)) {
-      if (y.data == nullptr)
-        return fast.template multiply<&function_of<identity>::self, function_at<I + 1>()>(v, weights(I), u, bias(I), m,
-                                                                                          to);
-    }
-    fast.template multiply<&function_of<identity>::self>(v, weights(I), u, bias(I), m, to);
-  }
-
-  static constexpr bool is_next(int i, op_kind k) { return i + 1 < Form.count && Form.kind(i + 1) == k; }
-
   /// Some channels of a convolution's input over a box; spread apart for the gradient of a stride.
   patch spread_input(int i, convolution const& c, box where, int first, int count) {
     source const& from = at(i).in[0];
@@ -216,6 +157,8 @@ template <form Form, class Arch, int Most> class tile_program : public stored_re
 
   template <int I> void up_convolve_op() {
     instruction const& o = at(I);
+    if constexpr (Form.count == 1)
+      if (merged_convolve<Arch, Most>()) return finish(I, patch::over(nullptr, box_[I], o.out_channels));
     box const small = divided(box_[I], o.stride);
     patch const y = take(box_[I], o.out_channels);
     float* const row = take({{0, 0, 0}, {1, 1, small.size.width}}, 2 * layout::block).data;
@@ -233,12 +176,6 @@ template <form Form, class Arch, int Most> class tile_program : public stored_re
     finish(I, y);
   }
 
-  /// Which of the form's functions op I applies.
-  template <int I> static constexpr function const* function_at() {
-    constexpr int n = Form.functions_before(I);
-    return n == 0 ? Form.f0 : n == 1 ? Form.f1 : n == 2 ? Form.f2 : Form.f3;
-  }
-
   template <int I> void elementwise_op() {
     constexpr op_kind kind = Form.kind(I);
     instruction const& o = at(I);
@@ -250,11 +187,11 @@ template <form Form, class Arch, int Most> class tile_program : public stored_re
       bool done = false;
       if constexpr (is_anchor(I - 1) && is_convolution(Form.kind(Form.anchor)))
         done = s_.fast[Form.anchor] > 0 && nobody_else_wants(Form.anchor);
-      if (!measuring() && !done) activate<Arch, function_at<I>()>(y);
+      if (!measuring() && !done) activate<Arch, function_at<Form, I>()>(y);
       if (I < Form.anchor && !measuring()) zero_beyond(y, o.out_size);
     } else if constexpr (kind == op_kind::activate_grad) {
       box_view const at = seen(I, 1, where, o.out_channels);
-      if (!measuring()) activate_grad<Arch, function_at<I>()>(y, at);
+      if (!measuring()) activate_grad<Arch, function_at<Form, I>()>(y, at);
     } else if constexpr (kind == op_kind::add) {
       box_view const other = seen(I, 1 - main, where, o.out_channels);
       if (!measuring()) add<Arch>(y, other);
@@ -324,7 +261,7 @@ template <form Form, class Arch, int Most> class tile_program : public stored_re
       if constexpr (kind == op_kind::max_pool_grad) {
         if (follows && pool_grad_stored_at_once(I)) {
           if (!measuring())
-            store_pool_grad<Arch, function_at<I>()>(made_[o.in[0].made], s_.operands[o.in[1].first],
+            store_pool_grad<Arch, function_at<Form, I>()>(made_[o.in[0].made], s_.operands[o.in[1].first],
                                                     rest_of_pool_grad(I), c_->arena);
           return finish(I, patch::over(nullptr, out, o.out_channels));
         }

@@ -72,9 +72,10 @@ struct weight_use {
   bool rows_are_outputs = true;
   bool flipped = false;
   bool by_tap = false;  ///< one 1×1 convolution per tap, as in an up-convolution
+  int others = 0;       ///< inputs of the tensor that somebody else multiplies
 
   constexpr int outputs() const { return rows_are_outputs ? rows : columns; }
-  constexpr int inputs() const { return rows_are_outputs ? columns : rows; }
+  constexpr int inputs() const { return (rows_are_outputs ? columns : rows) - others; }
   constexpr int taps() const { return static_cast<int>(window.volume()); }
 };
 
@@ -90,7 +91,8 @@ constexpr weight_use weights_of(instruction const& i, parameter const* table) {
       u.rows_are_outputs = false, u.by_tap = true;
       break;
     default:
-      break;  // convolve: (out, in); up_convolve_grad: (in, out), and its output is the input
+      // convolve: (out, in); up_convolve_grad: (in, out), and its output is the input
+      if (i.kind == op_kind::convolve) u.others = p.columns - i.in_channels;
   }
   return u;
 }

@@ -30,10 +30,17 @@ inline constexpr int deep_box_tiles = 84;
 /// Fewer boxes than this for each thread are shared out with care: more even themselves out.
 inline constexpr int few_boxes = 8;
 
+/// Points of F(tile × tile).
+constexpr int area_of(int tile) { return (tile / 2 * 2 + 2) * (tile / 2 * 2 + 2); }
+/// Pixels of a step's output along each axis that a tile makes: an odd one makes each phase of an enlargement by two.
+constexpr int pixels_of(int tile) { return tile % 2 == 0 ? tile : 2 * tile; }
+constexpr int phases_of(int tile) { return tile % 2 == 0 ? 1 : 4; }
+
 /// Are all transformed weights more than a last cache keeps beside the rest, so that boxes had better make theirs?
 constexpr bool transforms_by_panel(int inputs, int outputs, int tile) {
   constexpr std::int64_t most = 20 << 20;
-  return tile > 0 && std::int64_t{inputs} * outputs * (tile + 2) * (tile + 2) * std::int64_t{sizeof(float)} > most;
+  std::int64_t const floats = std::int64_t{inputs} * outputs * phases_of(tile) * area_of(tile);
+  return tile > 0 && floats * std::int64_t{sizeof(float)} > most;
 }
 
 namespace detail {
@@ -49,7 +56,7 @@ inline constexpr std::int64_t bytes_per_product = 5, cached_bytes = 1 << 20;
 ///       were transformed for every run, so that no bit depends on whether they are kept
 constexpr std::int64_t cost_of(fast_shape const& s, int tile) {
   std::int64_t const in = s.inputs, out_blocks = (s.outputs + 15) / 16, in_blocks = (s.inputs + 15) / 16;
-  std::int64_t const area = (tile + 2) * (tile + 2), tiles = s.tiles(tile), taps = tile == 0 ? 9 : area;
+  std::int64_t const area = area_of(tile), tiles = s.tiles(tile), taps = tile == 0 ? 9 : area;
   std::int64_t const vectors = taps * in * out_blocks;
   bool const by_panel = transforms_by_panel(s.inputs, s.outputs, tile);
   std::int64_t const boxes = by_panel ? (tiles + deep_box_tiles - 1) / deep_box_tiles : 1;
@@ -88,9 +95,9 @@ constexpr box whole_tiles(box b, int tile) {
   return b;
 }
 
-/// Boxes of a step whose anchor is done with `tile`: all begin on multiples of it, so a pixel's place in its tile, and
-/// with it every bit, does not depend on the boxes. They may then depend on how many there had better be: where they
-/// are few, a multiple of `sharers`.
+/// Boxes of a step whose anchor is done with tiles of so many pixels: all begin on multiples of it, so a pixel's place in
+/// its tile, and with it every bit, does not depend on the boxes. They may then depend on how many there had better be:
+/// where they are few, a multiple of `sharers`.
 constexpr step_tiles fast_tiles(instruction const& anchor, extent unit, int tile, int sharers) {
   // Tiles: the transforms of few channels stay in a cache of 1 MB. Two rows of them read less twice than one.
   constexpr int most = 42, widest = 21;
@@ -134,7 +141,7 @@ constexpr bool transforms_in_boxes(instruction const& anchor, step_tiles const& 
   constexpr int hardly_any = 2, enough_tiles = 24;
   return transforms_by_panel(anchor.in_channels, anchor.out_channels, tile) &&
          (boxes.tiles() <= hardly_any ||
-          fast_shape{.rows = anchor.out_size.height, .columns = anchor.out_size.width}.tiles(tile) >=
+          fast_shape{.rows = anchor.out_size.height, .columns = anchor.out_size.width}.tiles(pixels_of(tile)) >=
               enough_tiles * boxes.tiles());
 }
 

@@ -15,7 +15,7 @@ namespace oxbow::on_host {
 /// Where the pixels of a box are written, 16 lanes each: in a patch, or in a tensor.
 struct written_pixels {
   float* data = nullptr;                          ///< where the box's first pixel is, or would be
-  std::ptrdiff_t row = 0, next_block = 0;         ///< floats to the next
+  std::ptrdiff_t row = 0, next_block = 0;         ///< floats to the next; of a phase to its next
   bool streams = false;                           ///< past the caches: only for vectors that are whole lines of a cache
   int top = 0, left = 0, bottom = 0, right = 0;   ///< the pixels that are written, counted from the box's first
 
@@ -31,6 +31,9 @@ struct written_pixels {
   }
 };
 
+/// What a convolution does besides, where its result is made.
+enum class also { nothing, pools, adds };
+
 /// Where the maxima of windows of 2 × 2 pixels are written, and which pixel of its window each is.
 struct pooled_pixels {
   written_pixels to{};
@@ -41,9 +44,9 @@ struct pooled_pixels {
 /// What becomes of a convolution's sums.
 struct box_result {
   extent size{};         ///< less than the box where that hangs over the image
-  written_pixels to[2];  ///< of the channels; those from the `second` on are in the second
+  written_pixels to[4];  ///< of the channels, in the second those from `second` on; or of the phases (host/merge.hpp)
   int second = std::numeric_limits<int>::max();
-  block_view at{};       ///< what the gradient of an activation looks at
+  block_view at{};       ///< what the gradient of an activation looks at, or what is added
   pooled_pixels pooled{};
   grid_ahead next{};     ///< what is likely to be read after this box
 
@@ -54,19 +57,21 @@ struct box_result {
             .row = std::ptrdiff_t{p.where.size.width} * p.lanes,
             .next_block = p.block_stride,
             .bottom = p.where.size.height,
-            .right = p.where.size.width},
-           {}} {}
+            .right = p.where.size.width}} {}
 };
 
-/// F(Tile × Tile) on rows × columns tiles of one box.
+/// F(Tile × Tile) on rows × columns tiles of one box. An odd tile belongs to an enlargement by two: 2 × 2 weights for
+/// each of four phases, the outputs of one parity of rows and columns.
 ///
 /// memory  the box's transformed inputs, the products of one panel of outputs and, where they are made for the box, its
 ///         transformed weights
 /// error   docs/cpu-performance.md
 template <class Arch, int Tile> class winograd_box {
  public:
-  static constexpr int area = winograd<Tile>::area, panel = packed_weights<Arch>::panel;
+  static constexpr int area = winograd<Tile>::area, panel = packed_weights<Arch>::panel,
+                       phases = winograd<Tile>::phases;
 
+  /// size: pixels of one phase
   /// by_panel: transformed weights are made here, of some of the inputs at a time; the sums of their products, and
   /// with them every bit, are the same
   winograd_box(extent size, int inputs, int outputs, bool by_panel)
@@ -91,38 +96,41 @@ template <class Arch, int Tile> class winograd_box {
   int rows() const { return rows_; }
   int columns() const { return columns_; }
 
-  /// y = F(bias + convolution) · G'(at), and the maxima of its windows if Pools.
+  /// y = F(bias + convolution) · G'(at), or F(bias + convolution + at), and the maxima of its windows.
   /// u: weight_floats(), and weights are those of packed_weights; or null, and they are those of winograd_weights.
+  /// Those of the phases follow one another, panel by panel of outputs.
   /// m: product_floats()
-  template <function const* F, function const* G = &function_of<identity>::self, bool Pools = false>
+  template <function const* F, function const* G = &function_of<identity>::self, also Besides = also::nothing>
   void multiply(float const* v, float const* weights, float* u, float const* bias, float* m,
                 box_result const& y) const {
     grid_ahead next = y.next;
-    int const chunks = (inputs_ + chunk_ - 1) / chunk_,
-              all = (outputs_ + panel - 1) / panel * chunks * area * groups_.count(),
-              lines = (next.left() + all - 1) / all;
-    for (int k = 0; k < outputs_; k += panel) {
+    int const panels = (outputs_ + panel - 1) / panel * phases, chunks = (inputs_ + chunk_ - 1) / chunk_,
+              all = panels * chunks * area * groups_.count(), lines = (next.left() + all - 1) / all;
+    for (int n = 0; n < panels; ++n) {
+      int const k = n / phases * panel;
       for (int first = 0; first < inputs_; first += chunk_) {
         factors f{.tiles = v + first / chunk_ * chunk_floats(),
-                  .weights = weights + k / panel * transformed::panel_floats(inputs_),
+                  .weights = weights + n * transformed::panel_floats(inputs_),
                   .first = first,
                   .count = inputs_ - first < chunk_ ? inputs_ - first : chunk_};
         if (u != nullptr) {
-          auto const packed = weights + packed_weights<Arch>::offset(k / panel, inputs_, first / layout::block, 9);
+          auto const packed = weights + packed_weights<Arch>::offset(n, inputs_, first / layout::block, taps);
           transformed::transform_panel(packed, f.count, u);
-          f.weights = u, f.next = packed + packed_weights<Arch>::panel_floats(f.count, 9);
+          f.weights = u, f.next = packed + packed_weights<Arch>::panel_floats(f.count, taps);
         }
         if (outputs_ - k > width_of<Arch>) products<micro_tile_of<Arch>().vectors>(f, m, next, lines);
         else products<1>(f, m, next, lines);
       }
       for (int c = k; c < k + panel && c < outputs_; c += width_of<Arch>)
-        finish<F, G, Pools>(m + std::ptrdiff_t{(c - k) / width_of<Arch>} * vector_floats(), bias + c, c, y);
+        finish<F, G, Besides>(m + std::ptrdiff_t{(c - k) / width_of<Arch>} * vector_floats(), bias + c, c,
+                              phases > 1 ? n % phases : c >= y.second, y);
     }
     if (y.to[0].streams || y.to[1].streams || y.pooled.to.streams) stream_fence();
   }
 
  private:
   using transformed = winograd_weights<Arch, Tile>;
+  static constexpr int taps = transformed::taps;
 
   std::int64_t chunk_floats() const { return area * groups_.point_floats; }
   std::ptrdiff_t vector_floats() const { return std::ptrdiff_t{groups_.tiles} * area * width_of<Arch>; }
@@ -158,7 +166,7 @@ template <class Arch, int Tile> class winograd_box {
       for (int g = 0; g < groups; ++g) {
         if (f.next != nullptr) {
           int const before = of_chunk;
-          of_chunk = ++products * (9 * panel) / all;
+          of_chunk = ++products * (taps * panel) / all;
           x.next = f.next + std::ptrdiff_t{before} * blocks * 16, x.lines = of_chunk - before;
         }
         if (lines > 0) x.later = later.take(lines);
@@ -169,15 +177,15 @@ template <class Arch, int Tile> class winograd_box {
     }
   }
 
-  /// One vector of channels, from `channel` on, of all tiles.
-  template <function const* F, function const* G, bool Pools>
-  [[gnu::noinline]] void finish(float const* m, float const* bias, int channel, box_result const& y) const {
+  /// One vector of channels, from `channel` on, of all tiles. which: of the places where they are written
+  template <function const* F, function const* G, also Besides>
+  [[gnu::noinline]] void finish(float const* m, float const* bias, int channel, int which, box_result const& y) const {
     using v = vec<Arch>;
-    constexpr bool looks = !detail::is_function<G, identity>;
+    constexpr bool adds = Besides == also::adds, looks = adds || !detail::is_function<G, identity>;
+    constexpr int pixel = phases > 1 ? 2 * layout::block : layout::block;
     v const b = v::load_unaligned(bias);
-    bool const second = channel >= y.second;
-    written_pixels const& to = y.to[second];
-    float* const out = to.at(second ? channel - y.second : channel);
+    written_pixels const& to = y.to[which];
+    float* const out = to.at(channel >= y.second ? channel - y.second : channel);
     auto const write_all = [&](auto const& store) {
       for (int r = 0; r < rows_; ++r) {
         lines_ahead ahead;
@@ -190,15 +198,20 @@ template <class Arch, int Tile> class winograd_box {
 #pragma GCC unroll 8
           for (int i = 0; i < Tile; ++i)
 #pragma GCC unroll 8
-            for (int j = 0; j < Tile; ++j) made[i][j] = vector_function<Arch, F>::value(made[i][j] + b);
+            for (int j = 0; j < Tile; ++j) {
+              made[i][j] = made[i][j] + b;
+              if constexpr (!adds) made[i][j] = vector_function<Arch, F>::value(made[i][j]);
+            }
           int const top = r * Tile, left = c * Tile;
           auto const write = [&](int i, int j, v x) __attribute__((always_inline)) {
-            std::ptrdiff_t const column = std::ptrdiff_t{left + j} * layout::block;
+            std::ptrdiff_t const column = left + j;
             if constexpr (looks) {
               float const* const at = y.at.data + channel / layout::block * y.at.next_block + channel % layout::block;
-              x = x * vector_function<Arch, G>::derivative(v::load_unaligned(at + (top + i) * y.at.row + column));
+              v const seen = v::load_unaligned(at + (top + i) * y.at.row + column * layout::block);
+              if constexpr (adds) x = vector_function<Arch, F>::value(x + seen);
+              else x = x * vector_function<Arch, G>::derivative(seen);
             }
-            store(out + (top + i) * to.row + column, x);
+            store(out + (top + i) * to.row + column * pixel, x);
           };
           if (to.holds_all(top, left, Tile)) {
 #pragma GCC unroll 8
@@ -214,7 +227,7 @@ template <class Arch, int Tile> class winograd_box {
                 if (to.holds(top + i, left + j))
                   write(i, j, v::load_aligned(whole + (i * Tile + j) * width_of<Arch>));
           }
-          if constexpr (Pools) pool(made, r, c, channel, y.pooled);
+          if constexpr (Besides == also::pools) pool(made, r, c, channel, y.pooled);
         }
       }
     };

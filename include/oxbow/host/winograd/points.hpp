@@ -1,4 +1,4 @@
-// Winograd's fast convolution with 3 × 3 weights, F(Tile × Tile): its points, and the transforms along one axis.
+// Winograd's fast convolution, F(Tile × Tile): its points, and the transforms along one axis.
 #pragma once
 #include <oxbow/host/simd.hpp>
 
@@ -12,14 +12,17 @@ template <> inline constexpr double winograd_points<4>[2] = {0.625, 1.5};
 template <> inline constexpr double winograd_points<6>[3] = {0.5, 1, 2};
 
 /// The numbers of F(Tile × Tile). A tile of Size × Size inputs d makes Tile × Tile outputs y = Aᵀ(G g Gᵀ ⊙ Bᵀ d B)A.
-/// The points are in the order 0, p₀, −p₀, p₁, −p₁, …, ∞.
+/// The points are in the order 0, p₀, −p₀, p₁, −p₁, …, ∞. Even tiles are those of 3 × 3 weights g. The same points, and
+/// with them the same Bᵀ, make a row and a column more of 2 × 2 weights: odd tiles (host/merge.hpp).
 ///
 /// source  Lavin and Gray, Fast Algorithms for Convolutional Neural Networks, 2016; the matrices after Toom and Cook:
 ///         with q(x) = Π (x² − p²), row 0 of Bᵀ holds the coefficients of q, those of ±p of x(x ± p) q/(x² − p²), the
 ///         last one those of x q; G has the powers of a point over the derivative of x q there; Aᵀ has powers
 template <int Tile> struct winograd {
-  static_assert(Tile == 2 || Tile == 4 || Tile == 6);
-  static constexpr int pairs = Tile / 2, size = Tile + 2, area = size * size;
+  static_assert(Tile >= 2 && Tile <= 7);
+  static constexpr int taps = Tile % 2 == 0 ? 3 : 2, phases = Tile % 2 == 0 ? 1 : 4;
+  static constexpr int pairs = Tile / 2, size = Tile + taps - 1, area = size * size;
+  static constexpr auto const& points = winograd_points<2 * pairs>;
 
   /// The two rows that belong together: the first and the last, or those of ±p.
   static constexpr int first_row(int pair) { return pair < 0 ? 0 : 1 + 2 * pair; }
@@ -29,13 +32,13 @@ template <int Tile> struct winograd {
     double power[pairs][Tile + 1]{};  ///< of each p
     double q[pairs + 1]{};            ///< coefficients of q, of even powers of x
     double r[pairs][pairs]{};         ///< of q / (x² − p²)
-    double g[size][3]{};              ///< the matrix G
+    double g[size][taps]{};           ///< the matrix G
   };
   static constexpr numbers values = [] {
     numbers n;
     n.q[0] = 1;
     for (int k = 0; k < pairs; ++k) {
-      double const p = winograd_points<Tile>[k];
+      double const p = points[k];
       n.power[k][0] = 1;
       for (int i = 1; i <= Tile; ++i) n.power[k][i] = n.power[k][i - 1] * p;
       for (int m = pairs; m >= 0; --m) n.q[m] = (m > 0 ? n.q[m - 1] : 0) - n.q[m] * p * p;
@@ -43,16 +46,16 @@ template <int Tile> struct winograd {
       for (int j = 0; j < pairs; ++j)
         for (int m = pairs - 1; m >= 0 && j != k; --m)
           n.r[k][m] =
-              (m > 0 ? n.r[k][m - 1] : 0) - n.r[k][m] * winograd_points<Tile>[j] * winograd_points<Tile>[j];
+              (m > 0 ? n.r[k][m - 1] : 0) - n.r[k][m] * points[j] * points[j];
     }
     n.g[0][0] = 1 / n.q[0];
-    n.g[size - 1][2] = 1;
+    n.g[size - 1][taps - 1] = 1;
     for (int k = 0; k < pairs; ++k) {
       double derivative = 0;
       for (int m = pairs - 1; m >= 0; --m) derivative = derivative * n.power[k][2] + n.r[k][m];
       derivative *= 2 * n.power[k][2];
       for (int sign = 0; sign < 2; ++sign)
-        for (int t = 0; t < 3; ++t)
+        for (int t = 0; t < taps; ++t)
           n.g[1 + 2 * k + sign][t] = (sign == 1 && t == 1 ? -1 : 1) * n.power[k][t] / derivative;
     }
     return n;
@@ -142,12 +145,14 @@ template <class Arch, int Tile> struct winograd_axis {
   }
 
   /// G g.
-  [[gnu::always_inline]] static void weights(v const (&g)[3], v (&u)[size]) {
-    u[0] = scaled(w::values.g[0][0], g[0]), u[size - 1] = g[2];
+  [[gnu::always_inline]] static void weights(v const (&g)[w::taps], v (&u)[size]) {
+    u[0] = scaled(w::values.g[0][0], g[0]), u[size - 1] = g[w::taps - 1];
 #pragma GCC unroll 4
     for (int k = 0; k < pairs; ++k) {
-      double const(&row)[3] = w::values.g[1 + 2 * k];
-      v const even = detail::plus(scaled(row[0], g[0]), row[2], g[2]), odd = scaled(row[1], g[1]);
+      double const(&row)[w::taps] = w::values.g[1 + 2 * k];
+      v even = scaled(row[0], g[0]);
+      if constexpr (w::taps == 3) even = detail::plus(even, row[2], g[2]);
+      v const odd = scaled(row[1], g[1]);
       u[1 + 2 * k] = even + odd, u[2 + 2 * k] = even - odd;
     }
   }

@@ -20,8 +20,8 @@ template <int Tile> inline constexpr double random_growth = [] {
     }
   double sum = 0;
   for (int i = 0; i < w::size; ++i) {
-    for (int t = 0; t < 3; ++t) g[i] += square(w::values.g[i][t]);
-    sum += a[i] * b[i] * g[i] / (3 * Tile);
+    for (int t = 0; t < w::taps; ++t) g[i] += square(w::values.g[i][t]);
+    sum += a[i] * b[i] * g[i] / (w::taps * Tile);
   }
   return square(sum);  // two axes
 }();
@@ -40,8 +40,11 @@ constexpr double expected_square_error(int tile, double terms) {
   constexpr double of_one = 0.18 / (1 << 24) / (1 << 24);
   switch (tile) {
     case 2: return of_one * random_growth<2> * (terms / 2 + 6);
+    case 3: return of_one * random_growth<3> * (terms / 2 + 6);
     case 4: return of_one * random_growth<4> * (terms / 2 + 8);
+    case 5: return of_one * random_growth<5> * (terms / 2 + 8);
     case 6: return of_one * random_growth<6> * (terms / 2 + 10);
+    case 7: return of_one * random_growth<7> * (terms / 2 + 10);
     default: return of_one * terms / 2;
   }
 }

@@ -115,7 +115,7 @@ template <class Arch, int Tile>
 [[gnu::noinline]] void transform_inputs(tile_part const& x, int block, tile_groups const& to, float* v) {
   using w = winograd<Tile>;
   std::ptrdiff_t const point = to.point_floats;
-  detail::for_each_tile<Arch, Tile, Tile + 2, true>(x, block, to, v, [&](float const* from, float* out) {
+  detail::for_each_tile<Arch, Tile, w::size, true>(x, block, to, v, [&](float const* from, float* out) {
     auto const rows_of = [&]<int Pair>() __attribute__((always_inline)) {
       detail::input_rows<Arch, Tile, Pair>(from, x.view.row, out + w::first_row(Pair) * w::size * point,
                                            out + w::second_row(Pair) * w::size * point, point);
@@ -131,8 +131,9 @@ template <class Arch, int Tile>
 template <class Arch, int Tile, int Pair>
 [[gnu::noinline]] void transform_input_rows(tile_part const& x, int block, tile_groups const& to, float* v) {
   std::ptrdiff_t const point = to.point_floats;
-  detail::for_each_tile<Arch, Tile, Tile + 2, Pair == -1>(x, block, to, v, [&](float const* from, float* out) {
-    detail::input_rows<Arch, Tile, Pair>(from, x.view.row, out, out + winograd<Tile>::size * point, point);
+  constexpr int size = winograd<Tile>::size;
+  detail::for_each_tile<Arch, Tile, size, Pair == -1>(x, block, to, v, [&](float const* from, float* out) {
+    detail::input_rows<Arch, Tile, Pair>(from, x.view.row, out, out + size * point, point);
   });
 }
 
