@@ -23,6 +23,14 @@ template <class Model> constexpr int merged(on_host::tuning const& allowed) {
 template <class Model>
 inline constexpr int merged_in = merged<Model>({Model::largest_fast_tile, Model::fast_tolerance});
 
+template <class Model> constexpr int largest_merged() {
+  int most = 0;
+  for (int i = 0; i < Model::inference::steps.steps.size(); ++i)
+    most = std::max(most, on_host::merged_with<typename Model::inference>(
+                              i, {Model::largest_fast_tile, Model::fast_tolerance}).tile);
+  return most;
+}
+
 using paper = model<unet_2015, tile<572, 572>>;
 
 }  // namespace
@@ -31,6 +39,11 @@ using paper = model<unet_2015, tile<572, 572>>;
 static_assert(merged_in<paper> == 3);
 static_assert(merged_in<model<unet_2015, tile<572, 572>, fast_convolution<0>>> == 0);
 static_assert(merged_in<model<unet_2015, tile<188, 188>>> < 3);
+// A tolerance takes the smaller tile for an up-convolution, too.
+static_assert(largest_merged<paper>() == 5);
+static_assert(largest_merged<model<unet_2015, tile<572, 572>, fast_convolution<6>>>() == 7);
+static_assert(largest_merged<model<unet_2015, tile<572, 572>, fast_convolution<6, 4e-6f>>>() == 5);
+static_assert(merged_in<model<unet_2015, tile<572, 572>, fast_convolution<6, 4e-6f>>> == 3);
 static_assert(merged_in<model<unet_2015_release, tile<572, 572>>> == 0);
 
 TEST_CASE_TEMPLATE("merged networks agree with the oracle", Model,

@@ -89,7 +89,7 @@ template <class Program, class Arch, tuning Tuned = tuning{}> class executor fin
       instruction &enlarges = instructions_[static_cast<std::size_t>(t::first_of(Both.up))],
                   &adds = instructions_[static_cast<std::size_t>(t::first_of(Both.next))];
       for (int a = 1; a < 3; ++a) enlarges.out_size[a] = adds.out_size[a];
-      up.fast[0] = Both.tile + 1, up.merged = &adds;
+      up.fast[0] = Both.tile, up.merged = &adds;
       next.added = next.operands + adds.in[0].first + --adds.in[0].count;
       adds.in_channels -= enlarges.out_channels;
     }

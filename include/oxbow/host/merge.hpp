@@ -16,7 +16,7 @@ namespace oxbow::on_host {
 /// to its own sums. A program that learns has both as they are: the gradients read U x.
 struct merged_steps {
   int up = none, next = none;  ///< positions in the plan
-  int tile = 0;                ///< of the next one's convolution; that of K is one larger
+  int tile = 0;                ///< of K: an odd one
 };
 
 /// Can a step's anchor add what an up-convolution has made to its sums?
@@ -28,17 +28,17 @@ constexpr bool can_add(form const& f) {
 
 namespace detail {
 
-/// Multiplications of vectors of 16, as cost_of counts them.
-constexpr bool pays(instruction const& up, instruction const& next, int tile) {
+/// Multiplications of vectors of 16, as cost_of counts them. tile: of W', that of K being `of_up`
+constexpr bool pays(instruction const& up, instruction const& next, int tile, int of_up) {
   constexpr std::int64_t predictions = 4;  // with one set of weights
   std::int64_t const inputs = up.in_channels, between = up.out_channels, outputs = next.out_channels;
-  std::int64_t const skip = next.in_channels - between, area = area_of(tile);
+  std::int64_t const skip = next.in_channels - between, area = area_of(of_up);
   auto const convolved = [&](std::int64_t from) {
     return cost_of({static_cast<int>(from), next.out_channels, next.out_size.height, next.out_size.width}, tile);
   };
   std::int64_t const apart = up.out_size.volume() * inputs * between / 16 + convolved(skip + between);
-  int const rows = next.out_size.height / 2 + 1, columns = next.out_size.width / 2 + 1;
-  std::int64_t const tiles = fast_shape{.rows = rows, .columns = columns}.tiles(tile + 1),
+  int const rows = next.out_size.height / 2, columns = next.out_size.width / 2;
+  std::int64_t const tiles = fast_shape{.rows = rows, .columns = columns}.tiles(of_up),
                      vectors = area * inputs * outputs / 4;
   std::int64_t const merged =
       convolved(skip) + tiles * (vectors + 5 * area * inputs / 16 + 4 * area * outputs / 4) + 3 * vectors;
@@ -81,8 +81,10 @@ template <class Program> constexpr merged_steps merged_with(int step, tuning con
   instruction rest = next;
   rest.in_channels -= up.out_channels;
   int const tile = winograd_tile(rest, allowed);
-  if (tile == 0 || !tolerates(allowed.tolerance, tile + 1, up.in_channels, 9. * up.in_channels)) return {};
-  return detail::pays(up, next, tile) ? merged_steps{step, next_step, tile} : merged_steps{};
+  for (int of_up = tile + 1; of_up > 2; of_up -= 2)
+    if (tolerates(allowed.tolerance, of_up, up.in_channels, 9. * up.in_channels))
+      return detail::pays(up, next, tile, of_up) ? merged_steps{step, next_step, of_up} : merged_steps{};
+  return {};
 }
 
 }  // namespace oxbow::on_host
