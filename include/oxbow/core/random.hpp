@@ -84,16 +84,14 @@ struct random_stream {
     return box_muller(w.word[0], w.word[1]);
   }
 
- private:
   template <int Count> struct word_lanes {
     lanes<std::uint32_t, Count> word[4];
   };
-  /// words(k / 2) for Count numbers k from `first` on, `step` apart.
-  template <int Count> OXBOW_DEVICE word_lanes<Count> blocks(std::uint64_t first, std::uint64_t step) const {
+  /// words(index[i]), several at a time.
+  template <int Count> OXBOW_DEVICE word_lanes<Count> words(lanes<std::uint64_t, Count> index) const {
     lanes<std::uint32_t, Count> w0, w1, w2, w3;
     for (int i = 0; i < Count; ++i) {
-      std::uint64_t const block = (first + static_cast<std::uint64_t>(i) * step) / 2;
-      w0[i] = static_cast<std::uint32_t>(block), w1[i] = static_cast<std::uint32_t>(block >> 32);
+      w0[i] = static_cast<std::uint32_t>(index[i]), w1[i] = static_cast<std::uint32_t>(index[i] >> 32);
       w2[i] = a, w3[i] = b << 8 | static_cast<std::uint32_t>(use);
     }
     auto const key0 = static_cast<std::uint32_t>(seed), key1 = static_cast<std::uint32_t>(seed >> 32);
@@ -101,6 +99,14 @@ struct random_stream {
       for (int i = 0; i < Count; ++i)
         philox_round(w0[i], w1[i], w2[i], w3[i], key0 + round * 0x9E3779B9u, key1 + round * 0xBB67AE85u);
     return {{w0, w1, w2, w3}};
+  }
+
+ private:
+  /// words(k / 2) for Count numbers k from `first` on, `step` apart.
+  template <int Count> OXBOW_DEVICE word_lanes<Count> blocks(std::uint64_t first, std::uint64_t step) const {
+    lanes<std::uint64_t, Count> index;
+    for (int i = 0; i < Count; ++i) index[i] = (first + static_cast<std::uint64_t>(i) * step) / 2;
+    return words(index);
   }
   template <int Count>
   static OXBOW_DEVICE lanes<float, Count> box_muller(lanes<std::uint32_t, Count> one,

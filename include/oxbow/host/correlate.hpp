@@ -7,6 +7,7 @@
 
 #include <oxbow/host/convolve.hpp>
 #include <oxbow/host/gather.hpp>
+#include <oxbow/host/reduce.hpp>
 #include <oxbow/host/threads.hpp>
 
 namespace oxbow::on_host {
@@ -21,7 +22,8 @@ struct correlation {
   int a_count = 0;
   operand const* b = nullptr;
   int b_count = 0;
-  float* a_sums = nullptr;  ///< where an algorithm that meets all of a puts the sums over its pixels; null: nobody asks
+  float* dy_sums = nullptr;  ///< where the sums over the pixels of dy go, which the correlation meets; null: nobody asks
+  bool dy_is_b = false;
 };
 
 /// Into how many chunks of image rows each piece of such work is cut: few pieces over large images keep many threads
@@ -159,17 +161,32 @@ template <class Arch> class correlator {
     return piece_floats() + patch::floats(strip_, panels_ * panel) + patch::floats(b_size(strip_), side);
   }
 
-  /// gradient: (row, column, tap). Adds to it if `accumulate`.
+  /// gradient: (row, column, tap). Adds to it, and to the sums of dy, if `accumulate`.
   template <class Scratch> void run(thread_pool& pool, std::byte const* arena, float* shared, Scratch const& scratch,
                                     float* gradient, bool accumulate) const {
     std::int64_t const pieces = std::int64_t{bands_} * groups_;
+    int const dy_parts = c_.dy_is_b ? groups_ : bands_,
+              dy_blocks = layout::blocks(c_.dy_is_b ? side : panels_ * panel);
+    std::vector<lane_sums<1>> dy_sums(
+        c_.dy_sums != nullptr ? static_cast<std::size_t>(dy_parts * chunks_ * dy_blocks) : 0);
     pool.run(pieces * chunks_, [&](int thread, std::int64_t i) {
       float* const memory = scratch(thread);
       float* const dw = chunks_ == 1 ? memory : shared + i * piece_floats();
-      int const band = static_cast<int>(i / chunks_ / groups_), block = static_cast<int>(i / chunks_ % groups_);
-      chunk(band, block, static_cast<int>(i % chunks_), arena, dw, memory + piece_floats());
+      int const band = static_cast<int>(i / chunks_ / groups_), block = static_cast<int>(i / chunks_ % groups_),
+                number = static_cast<int>(i % chunks_), part = c_.dy_is_b ? block : band;
+      bool const sums = c_.dy_sums != nullptr && (c_.dy_is_b ? band : block) == 0;
+      chunk(band, block, number, arena, dw, memory + piece_floats(),
+            sums ? &dy_sums[static_cast<std::size_t>((part * chunks_ + number) * dy_blocks)] : nullptr);
       if (chunks_ == 1) finish(band, block, dw, gradient, accumulate);
     });
+    for (int k = 0; c_.dy_sums != nullptr && k < (c_.dy_is_b ? c_.columns : c_.rows); ++k) {
+      int const block = k / layout::block, part = block / dy_blocks;
+      double sum = accumulate ? static_cast<double>(c_.dy_sums[k]) : 0;
+      for (int n = 0; n < chunks_; ++n)
+        sum += dy_sums[static_cast<std::size_t>((part * chunks_ + n) * dy_blocks + block % dy_blocks)]
+                   .of[0][k % layout::block];
+      c_.dy_sums[k] = static_cast<float>(sum);
+    }
     if (chunks_ == 1) return;
     pool.run(pieces, [&](int, std::int64_t i) {
       finish(static_cast<int>(i / groups_), static_cast<int>(i % groups_), shared + i * chunks_ * piece_floats(),
@@ -190,7 +207,9 @@ template <class Arch> class correlator {
     return b;
   }
 
-  void chunk(int band, int block, int chunk_index, std::byte const* arena, float* dw, float* memory) const {
+  /// sums: of the blocks of dy's channels; or null
+  void chunk(int band, int block, int chunk_index, std::byte const* arena, float* dw, float* memory,
+             lane_sums<1>* sums) const {
     std::memset(dw, 0, sizeof(float) * static_cast<std::size_t>(piece_floats()));
     int const rows = c_.a_size.depth * c_.a_size.height;
     int const begin = static_cast<int>(std::int64_t{rows} * chunk_index / chunks_),
@@ -202,13 +221,15 @@ template <class Arch> class correlator {
       if (c_.a_size.height - y < height) height = c_.a_size.height - y;
       for (int x = 0; x < c_.a_size.width; x += strip_.width) {
         int const width = c_.a_size.width - x < strip_.width ? c_.a_size.width - x : strip_.width;
-        strip({{z, y, x}, {1, height, width}}, band * panels_ * panel, block * side, arena, dw, memory);
+        strip({{z, y, x}, {1, height, width}}, band * panels_ * panel, block * side, arena, dw, memory,
+              sums);
       }
       row += height;
     }
   }
 
-  void strip(box where, int first_row, int first_column, std::byte const* arena, float* dw, float* memory) const {
+  void strip(box where, int first_row, int first_column, std::byte const* arena, float* dw, float* memory,
+             lane_sums<1>* sums) const {
     int const rows = std::min(c_.rows - first_row, panels_ * panel);
     int const columns = c_.columns - first_column < side ? c_.columns - first_column : side;
     patch const a = patch::over(memory, where, rows);
@@ -217,6 +238,11 @@ template <class Arch> class correlator {
     patch const b = patch::over(memory + patch::floats(where.size, rows), there, columns);
     gather(a, c_.a, c_.a_count, arena, first_row);
     gather(b, c_.b, c_.b_count, arena, first_column);
+    patch const& dy = c_.dy_is_b ? b : a;
+    for (int k = 0; sums != nullptr && k < dy.blocks(); ++k)
+      detail::add_up<Arch>(
+          sums[k], dy.block_floats(), dy.lanes, [](int, vec<Arch> const& e) { return detail::vectors<Arch, 1>{{e}}; },
+          dy.data + k * dy.block_stride);
     tap_offsets const taps{b, c_.window, c_.dilation};
     std::ptrdiff_t const a_row = std::ptrdiff_t{where.size.width} * a.lanes,
                          b_row = std::ptrdiff_t{there.size.width} * b.lanes * c_.stride.height;

@@ -48,6 +48,17 @@ inline void drop(patch const& x, extent value_size, int value_channels, int firs
         auto element = static_cast<std::uint64_t>(pixel * value_channels + first + b * layout::block);
         float* e = x.at(b, z, y, 0);
         float* const end = e + std::ptrdiff_t{at.size.width} * x.lanes;
+        constexpr int pixels = 4, calls = pixels * layout::block / 4;  // side by side
+        for (; by_four && channels == layout::block && end - e >= pixels * layout::block; e += pixels * layout::block) {
+          lanes<std::uint64_t, calls> index;
+          for (int i = 0; i < calls; ++i)
+            index[i] = (element + static_cast<std::uint64_t>(i / pixels * value_channels)) / 4 +
+                       static_cast<std::uint64_t>(i % pixels);
+          auto const r = stream.words(index);
+          for (int i = 0; i < calls; ++i)
+            for (int k = 0; k < 4; ++k) mask(e[4 * i + k], r.word[k][i]);
+          element += static_cast<std::uint64_t>(pixels * value_channels);
+        }
         for (; e != end; e += x.lanes, element += static_cast<std::uint64_t>(value_channels)) {
           random_words r{};
           for (int c = 0; c < channels; ++c) {

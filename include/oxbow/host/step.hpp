@@ -93,8 +93,8 @@ template <form Form, class Arch, tuning Tuned> struct step_kernel {
     return nullptr;
   }
 
-  /// a_sums: where the sums of dy go, or null
-  static correlation correlation_of(prepared_step const& s, float* a_sums = nullptr) {
+  /// dy_sums: where the sums of dy go, or null
+  static correlation correlation_of(prepared_step const& s, float* dy_sums = nullptr) {
     instruction const& i = s.instructions[Form.anchor];
     bool const up = i.kind == op_kind::up_convolve_grad_weight;
     source const &dy = i.in[0], &x = i.in[1], &a = up ? x : dy, &b = up ? dy : x;
@@ -106,7 +106,8 @@ template <form Form, class Arch, tuning Tuned> struct step_kernel {
                   .a_count = a.count,
                   .b = s.operands + b.first,
                   .b_count = b.count,
-                  .a_sums = a_sums};
+                  .dy_sums = dy_sums,
+                  .dy_is_b = up};
     for (int n = 0; n < a.count; ++n) c.rows += c.a[n].count;
     for (int n = 0; n < b.count; ++n) c.columns += c.b[n].count;
     for (int axis = 0; axis < 3; ++axis) c.a_size[axis] = up ? i.in_size[axis] / i.stride[axis] : i.in_size[axis];
@@ -119,13 +120,13 @@ template <form Form, class Arch, tuning Tuned> struct step_kernel {
       operand const* const in = s.operands + i.in[0].first;
       if (i.kind == op_kind::convolve_grad_weight || i.kind == op_kind::up_convolve_grad_weight) {
         if constexpr (anchor == op_kind::convolve_grad_weight || anchor == op_kind::up_convolve_grad_weight)
-          with_correlator(s.fast[n], correlation_of(s, s.fast[n] > 0 ? bias_of(s, c) : nullptr), [&](auto const& by) {
+          with_correlator(s.fast[n], correlation_of(s, bias_of(s, c)), [&](auto const& by) {
             by.run(
                 c.pool, c.arena, c.shared, [&](int t) { return c.scratch_of(t); },
                 c.gradients + c.table[i.parameter].offset, c.accumulate);
           });
       } else if (i.kind == op_kind::bias_grad) {
-        if (s.fast[Form.anchor] > 0) continue;  // made with the weights' gradient
+        if (anchor != op_kind::bias_grad) continue;  // made with the weights' gradient
         bias_grad(c.pool, in, i.in[0].count, c.arena, i.in_size, i.in_channels,
                   c.gradients + c.table[i.parameter].offset, c.accumulate);
       } else if (i.kind == op_kind::loss_overlap) {

@@ -97,21 +97,21 @@ template <class Arch, int Tile> class winograd_correlator {
   template <class Scratch> void run(thread_pool& pool, std::byte const* arena, float* shared, Scratch const& scratch,
                                     float* gradient, bool accumulate) const {
     std::int64_t const pieces = std::int64_t{inputs_} * outputs_;
-    std::vector<double> a_sums(c_.a_sums != nullptr ? static_cast<std::size_t>(outputs_ * chunks_ * out_side_) : 0);
+    std::vector<double> dy_sums(c_.dy_sums != nullptr ? static_cast<std::size_t>(outputs_ * chunks_ * out_side_) : 0);
     pool.run(pieces * chunks_, [&](int thread, std::int64_t i) {
       float* const memory = scratch(thread);
       float* const du = chunks_ == 1 ? memory : shared + i * piece_floats();
       int const piece = static_cast<int>(i / chunks_);
-      bool const sums = c_.a_sums != nullptr && piece % inputs_ == 0;
+      bool const sums = c_.dy_sums != nullptr && piece % inputs_ == 0;
       chunk(piece % inputs_, piece / inputs_, static_cast<int>(i % chunks_), arena, du, memory + piece_floats(),
-            sums ? &a_sums[static_cast<std::size_t>((piece / inputs_ * chunks_ + i % chunks_) * out_side_)] : nullptr);
+            sums ? &dy_sums[static_cast<std::size_t>((piece / inputs_ * chunks_ + i % chunks_) * out_side_)] : nullptr);
       if (chunks_ == 1) finish(piece % inputs_, piece / inputs_, 0, in_side_, du, gradient, accumulate);
     });
-    for (int k = 0; c_.a_sums != nullptr && k < c_.rows; ++k) {
-      double sum = accumulate ? static_cast<double>(c_.a_sums[k]) : 0;
+    for (int k = 0; c_.dy_sums != nullptr && k < c_.rows; ++k) {
+      double sum = accumulate ? static_cast<double>(c_.dy_sums[k]) : 0;
       for (int n = 0; n < chunks_; ++n)
-        sum += a_sums[static_cast<std::size_t>((k / out_side_ * chunks_ + n) * out_side_ + k % out_side_)];
-      c_.a_sums[k] = static_cast<float>(sum);
+        sum += dy_sums[static_cast<std::size_t>((k / out_side_ * chunks_ + n) * out_side_ + k % out_side_)];
+      c_.dy_sums[k] = static_cast<float>(sum);
     }
     if (chunks_ == 1) return;
     int const blocks = layout::blocks(in_side_);
