@@ -102,4 +102,13 @@ template <class F> constexpr void for_even_parts(int n, int most, F const& f) {
   }
 }
 
+/// The same where all is known: f<first, count>().
+template <int N, int Most, int First = 0, class F> constexpr void for_even_parts(F const& f) {
+  if constexpr (First < N) {
+    constexpr int left = N - First, parts = (left + Most - 1) / Most, count = (left + parts - 1) / parts;
+    f.template operator()<First, count>();
+    for_even_parts<N, Most, First + count>(f);
+  }
+}
+
 }  // namespace oxbow::on_host

@@ -1,6 +1,5 @@
 // The gradient of 3 × 3 weights by Winograd's algorithm.
 #pragma once
-#include <array>
 #include <cstdint>
 #include <cstring>
 #include <utility>
@@ -47,13 +46,6 @@ template <class Arch, int Inputs, int Vectors>
 #pragma GCC unroll 2
     for (int n = 0; n < Vectors; ++n) sum[i][n].store_aligned(du + i * pair + n * width);
 }
-
-template <class Arch, int Vectors, int... I> constexpr auto tile_product_kernels(std::integer_sequence<int, I...>) {
-  return std::array{&multiply_tiles<Arch, I + 1, Vectors>...};
-}
-/// A kernel for each number of inputs up to what the registers hold.
-template <class Arch, int Vectors> inline constexpr auto tile_products =
-    tile_product_kernels<Arch, Vectors>(std::make_integer_sequence<int, grad_tile_of<Arch>().pixels>{});
 
 }  // namespace detail
 
@@ -258,12 +250,11 @@ template <class Arch, int Tile> class winograd_correlator {
       float* to = du + sum_at(0, k);
       for (int b = 0; b < layout::blocks(inputs); ++b) {
         float const* const left = v + of_v.at(b, 0);
-        for_even_parts(layout::block, grad_tile_of<Arch>().pixels, [&](int lane, int many) {
-          auto const kernel = static_cast<std::size_t>(many - 1);
+        for_even_parts<layout::block, grad_tile_of<Arch>().pixels>([&]<int Lane, int Many>() {
           run_of_lines const soon = lines > 0 ? later.take(lines) : run_of_lines{};
-          if (two) detail::tile_products<Arch, 2>[kernel](left + lane, both, of_d.tiles, first, to, soon);
-          else detail::tile_products<Arch, 1>[kernel](left + lane, one, of_d.tiles, first, to, soon);
-          to += many * 2 * width;
+          if (two) detail::multiply_tiles<Arch, Many, 2>(left + Lane, both, of_d.tiles, first, to, soon);
+          else detail::multiply_tiles<Arch, Many, 1>(left + Lane, one, of_d.tiles, first, to, soon);
+          to += Many * 2 * width;
         });
       }
     }
