@@ -279,18 +279,40 @@ template <class Arch> class correlator {
         });
   }
 
+  /// Adds up the chunks, and writes rows of the gradient, a square of numbers at a time.
   void finish(int band, int block, float const* sums, float* gradient, bool accumulate) const {
+    constexpr int width = width_of<Arch>;
     int const taps = static_cast<int>(c_.window.volume()), first_row = band * panels_ * panel,
-              first_column = block * side;
-    for (int k = 0; k < panels_ * panel && first_row + k < c_.rows; ++k)
-      for (int c = 0; c < side && first_column + c < c_.columns; ++c) {
-        float* const to = gradient + (std::int64_t{first_row + k} * c_.columns + first_column + c) * taps;
-        for (int t = 0; t < taps; ++t) {
-          float sum = 0;
-          float const* const of_chunk = sums + k / panel * panel_floats() + (t * side + c) * panel + k % panel;
-          for (int i = 0; i < chunks_; ++i) sum += of_chunk[i * piece_floats()];
-          to[t] = accumulate ? to[t] + sum : sum;
+              first_column = block * side, rows = std::min(panels_ * panel, c_.rows - first_row),
+              row = std::min(side, c_.columns - first_column) * taps;
+    auto const sum_at = [&](int k, int n) {
+      return sums + k / panel * panel_floats() + (n % taps * side + n / taps) * panel + k % panel;
+    };
+    auto const gradient_at = [&](int k, int n) {
+      return gradient + (std::int64_t{first_row + k} * c_.columns + first_column) * taps + n;
+    };
+    int const squares = row / width * width;
+    for (int k = 0; k < rows; k += width)
+      for (int n = 0; n < squares; n += width) {
+        vec<Arch> square[width];
+        for (int i = 0; i < width; ++i) {
+          float const* const from = sum_at(k, n + i);
+          square[i] = vec<Arch>::load_unaligned(from);
+          for (int c = 1; c < chunks_; ++c) square[i] = square[i] + vec<Arch>::load_unaligned(from + c * piece_floats());
         }
+        transpose<Arch>(square);
+        for (int i = 0; i < width && k + i < rows; ++i) {
+          float* const to = gradient_at(k + i, n);
+          if (accumulate) square[i] = square[i] + vec<Arch>::load_unaligned(to);
+          square[i].store_unaligned(to);
+        }
+      }
+    for (int k = 0; k < rows; ++k)
+      for (int n = squares; n < row; ++n) {
+        float sum = 0;
+        for (int c = 0; c < chunks_; ++c) sum += sum_at(k, n)[c * piece_floats()];
+        float* const to = gradient_at(k, n);
+        *to = accumulate ? *to + sum : sum;
       }
   }
 
