@@ -133,8 +133,8 @@ template <int Tile> errors layer_errors(int channels, chance& any) {
                       .next_block = to.block_stride,
                       .bottom = of_phase.height,
                       .right = of_phase.width};
-    box.template multiply<&function_of<identity>::self>(v.floats(), weights.floats(), made, bias.floats(), m.floats(),
-                                                        result);
+    box.template multiply<&function_of<identity>::self>(v.floats(), {.packed = weights.floats(), .transformed = made},
+                                                        bias.floats(), m.floats(), result);
   };
   patch const to = patch::over(y.floats(), {{0, 0, 0}, out}, outputs),
               other = patch::over(again.floats(), {{0, 0, 0}, out}, outputs);
@@ -282,14 +282,16 @@ TEST_CASE_TEMPLATE("weights that are made for each run give the bits of weights 
                    model<seq<layer<17>, layer<400>, layer<368>, relu, conv<3>>, tile<30, 26>>,
                    model<seq<layer<128>, layer<128>, conv<3, 1>>, tile<14, 14>>) {
   network<Model, host> keeps{{.threads = 2}, seed{3}}, makes{{.threads = 1, .keep_weights = false}, seed{3}},
-      crowd{{.threads = 7}, seed{3}};  // who share out channels
+      crowd{{.threads = 7}, seed{3}}, makers{{.threads = 7, .keep_weights = false}, seed{3}};  // who share out channels
   example<Model> e;
-  image<float> a{Model::output, 3}, b{Model::output, 3}, c{Model::output, 3};
+  image<float> a{Model::output, 3}, b = a, c = a, d = a;
   keeps.infer(std::as_const(e.tile).view(), a.view());
   makes.infer(std::as_const(e.tile).view(), b.view());
   crowd.infer(std::as_const(e.tile).view(), c.view());
+  makers.infer(std::as_const(e.tile).view(), d.view());
   CHECK(a.data == b.data);
   CHECK(a.data == c.data);
+  CHECK(a.data == d.data);
   CHECK(makes.bytes() < keeps.bytes());
 }
 

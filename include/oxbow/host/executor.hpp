@@ -97,7 +97,7 @@ template <class Program, class Arch, tuning Tuned = tuning{}> class executor fin
   /// Equal forms name the same kernel, so each is instantiated once.
   template <int I> void prepare_step() {
     constexpr form what = t::whole.steps.items[I].what;
-    step_kernel<what, Arch, Tuned>::prepare(steps_[I], pool_.size());
+    step_kernel<what, Arch, Tuned>::prepare(steps_[I], pool_.size(), repack_);
     runs_.push_back(&step_kernel<what, Arch, Tuned>::run);
   }
 

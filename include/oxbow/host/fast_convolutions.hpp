@@ -78,6 +78,15 @@ class fast_convolutions : public stored_results {
     return {s_.operands + from.first, from.count, channels, 0, layout::blocks(channels), grid, c_->arena};
   }
 
+  template <class Arch> box_weights box_weights_of(int i, float* transformed) const {
+    box_weights w{.packed = weights(i), .transformed = transformed};
+    if (s_.packs_in_boxes) {
+      int const parameter = at(i).parameter;
+      w.raw = c_->parameter_at(parameter), w.use = weights_of(at(i), c_->table);
+      w.first_panel = s_.first_channel[i] / packed_weights<Arch>::panel;
+    }
+    return w;
+  }
   template <form Form, int I, class Arch, int Tile> void convolve_tiles(convolution const& c, patch const& y) {
     instruction const& o = at(I);
     tile_grid const grid = grid_of<Tile>(c, y.where);
@@ -97,7 +106,7 @@ class fast_convolutions : public stored_results {
     if (s_.added != nullptr) to.at = pixels_of(*s_.added, I, y.where);
     if (!next_tile_.empty() && o.in[0].made == none) to.next = ahead(I, grid_of<Tile>(c, next_tile_));
     auto const multiply = [&]<function const* F, function const* G = plain, also Besides = also::nothing>() {
-      w.box.template multiply<F, G, Besides>(w.v, weights(I), w.u, bias(I), w.m, to);
+      w.box.template multiply<F, G, Besides>(w.v, box_weights_of<Arch>(I, w.u), bias(I), w.m, to);
     };
     constexpr auto follows = [](int i, op_kind k) { return i < Form.count && Form.kind(i) == k; };
     if constexpr (follows(I + 1, op_kind::activate)) {
@@ -124,7 +133,7 @@ class fast_convolutions : public stored_results {
     transform_stored(0, w, grid);
     box_result to = stored_phases(0, box_[0], width_of<Arch>);
     if (!next_tile_.empty()) to.next = ahead(0, grid_of<Tile>(phase(next_tile_)));
-    w.box.template multiply<plain>(w.v, weights(0), w.u, bias(0), w.m, to);
+    w.box.template multiply<plain>(w.v, box_weights_of<Arch>(0, w.u), bias(0), w.m, to);
   }
 };
 

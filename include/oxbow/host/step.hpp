@@ -16,7 +16,8 @@ template <form Form, class Arch, tuning Tuned> struct step_kernel {
   static constexpr op_kind anchor = Form.kind(Form.anchor);
 
   /// Settles algorithms, tiles and scratch. No bit depends on `threads`.
-  static void prepare(prepared_step& s, int threads) {
+  /// repack: weights are packed for each run
+  static void prepare(prepared_step& s, int threads, bool repack) {
     if constexpr (is_reduction(anchor)) {
       if constexpr (anchor == op_kind::convolve_grad_weight || anchor == op_kind::up_convolve_grad_weight) {
         correlation const c = correlation_of(s);
@@ -34,6 +35,7 @@ template <form Form, class Arch, tuning Tuned> struct step_kernel {
       s.tiles = fast > 0 ? fast_tiles(a, unit, pixels_of(fast), (threads + most - 1) / most) : tile_step<Arch>(a, unit);
       s.shares = even_shares(a, s.tiles, most, threads);
       s.by_panel = transforms_in_boxes(a, s.tiles, fast);
+      s.packs_in_boxes = repack && s.by_panel && packs_in_boxes(a, s.tiles, fast);
       // Tiles of one size need not read as much: poolings, strides and mirrors meet them in another phase, the
       // borders cut them. So each tile is asked; what it lays out now is what it lays out when it runs.
       static float origin[layout::block];

@@ -43,6 +43,7 @@ struct prepared_step {
   instruction const* merged = nullptr;  ///< of an up-convolution: the convolution that it is merged with (merge.hpp)
   operand const* added = nullptr;    ///< of that convolution: what the up-convolution has made for it
   bool by_panel = false;             ///< are the anchor's transformed weights made in each box?
+  bool packs_in_boxes = false;       ///< and of the parameter itself, which nobody has packed?
   std::int64_t weights[most_ops]{};  ///< floats, in the packed memory, of each convolution
   std::int64_t biases[most_ops]{};
   std::int64_t thread_floats = 0, shared_floats = 0;

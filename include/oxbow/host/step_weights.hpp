@@ -44,6 +44,7 @@ template <class Arch, int Most> class step_weights {
         pack_merged(s, parameters, packed + s.weights[i], bias);
         continue;
       }
+      if (i == s.what.anchor && s.packs_in_boxes) continue;
       std::vector<float> const factor = absorb(o, u.outputs(), parameters, bias);
       pack(s.by_panel ? 0 : s.fast[i], u, tensor(parameters, o.parameter), factor.empty() ? nullptr : factor.data(),
            packed + s.weights[i]);
@@ -54,6 +55,7 @@ template <class Arch, int Most> class step_weights {
   float const* tensor(float const* parameters, int number) const { return parameters + table_[number].offset; }
 
   static std::int64_t floats(prepared_step const& s, int i, weight_use const& u) {
+    if (i == s.what.anchor && s.packs_in_boxes) return 0;
     if (s.fast[i] == 0) return plain::floats(u);
     return plain::panels(u.outputs()) * fast_panel_floats<Arch, Most>(s.fast[i], s.by_panel, u.inputs());
   }

@@ -145,4 +145,11 @@ constexpr bool transforms_in_boxes(instruction const& anchor, step_tiles const& 
               enough_tiles * boxes.tiles());
 }
 
+/// Had boxes better pack weights as well, which are packed anew for each run? They are read twice and written once less
+/// then, from memory and to it, but each box packs them again.
+constexpr bool packs_in_boxes(instruction const& anchor, step_tiles const& boxes, int tile) {
+  constexpr int hardly_any = 2;
+  return boxes.tiles() <= hardly_any && phases_of(tile) == 1 && anchor.folded == none;
+}
+
 }  // namespace oxbow::on_host

@@ -60,6 +60,15 @@ struct box_result {
             .right = p.where.size.width}} {}
 };
 
+/// Where a box finds its weights.
+struct box_weights {
+  float const* packed = nullptr;  ///< those of winograd_weights; of packed_weights, where boxes transform them
+  float* transformed = nullptr;   ///< room for those that the box transforms, weight_floats(); or null
+  float const* raw = nullptr;     ///< the parameter's tensor, where the box packs them as well; or null
+  weight_use use{};               ///< of the raw ones
+  int first_panel = 0;            ///< of the raw ones
+};
+
 /// F(Tile × Tile) on rows × columns tiles of one box. An odd tile belongs to an enlargement by two: 2 × 2 weights for
 /// each of four phases, the outputs of one parity of rows and columns.
 ///
@@ -97,12 +106,10 @@ template <class Arch, int Tile> class winograd_box {
   int columns() const { return columns_; }
 
   /// y = F(bias + convolution) · G'(at), or F(bias + convolution + at), and the maxima of its windows.
-  /// u: weight_floats(), and weights are those of packed_weights; or null, and they are those of winograd_weights.
-  /// Those of the phases follow one another, panel by panel of outputs.
+  /// weights: those of the phases follow one another, panel by panel of outputs
   /// m: product_floats()
   template <function const* F, function const* G = &function_of<identity>::self, also Besides = also::nothing>
-  void multiply(float const* v, float const* weights, float* u, float const* bias, float* m,
-                box_result const& y) const {
+  void multiply(float const* v, box_weights const& weights, float const* bias, float* m, box_result const& y) const {
     grid_ahead next = y.next;
     int const panels = (outputs_ + panel - 1) / panel * phases, chunks = (inputs_ + chunk_ - 1) / chunk_,
               all = panels * chunks * area * groups_.count(), lines = (next.left() + all - 1) / all;
@@ -110,13 +117,14 @@ template <class Arch, int Tile> class winograd_box {
       int const k = n / phases * panel;
       for (int first = 0; first < inputs_; first += chunk_) {
         factors f{.tiles = v + first / chunk_ * chunk_floats(),
-                  .weights = weights + n * transformed::panel_floats(inputs_),
+                  .weights = weights.packed + n * transformed::panel_floats(inputs_),
                   .first = first,
-                  .count = inputs_ - first < chunk_ ? inputs_ - first : chunk_};
-        if (u != nullptr) {
-          auto const packed = weights + packed_weights<Arch>::offset(n, inputs_, first / layout::block, taps);
-          transformed::transform_panel(packed, f.count, u);
-          f.weights = u, f.next = packed + packed_weights<Arch>::panel_floats(f.count, taps);
+                  .count = part_of(first)};
+        if (weights.transformed != nullptr) {
+          transform(weights, n, first, f.count, inputs_);
+          f.weights = weights.transformed;
+          bool const more = first + chunk_ < inputs_;
+          if (more || n + 1 < panels) f.next = read_of(weights, more ? n : n + 1, more ? first + chunk_ : 0);
         }
         if (outputs_ - k > width_of<Arch>) products<micro_tile_of<Arch>().vectors>(f, m, next, lines);
         else products<1>(f, m, next, lines);
@@ -139,8 +147,34 @@ template <class Arch, int Tile> class winograd_box {
   struct factors {
     float const *tiles, *weights;
     int first, count;
-    float const* next = nullptr;  ///< packed weights that will be transformed next
+    lines_ahead next{};  ///< what will be transformed next
   };
+  int part_of(int first) const { return inputs_ - first < chunk_ ? inputs_ - first : chunk_; }
+
+  /// Transforms what a panel multiplies some inputs with.
+  static void transform(box_weights const& w, int panel_index, int first, int count, int inputs) {
+    if (w.raw == nullptr)
+      return transformed::transform_panel(
+          w.packed + packed_weights<Arch>::offset(panel_index, inputs, first / layout::block, taps), count, w.transformed);
+    alignas(64) float packed[layout::block * taps * panel];
+    for (int b = 0; b < layout::blocks(count); ++b) {
+      packed_weights<Arch>::pack_block(w.raw, w.use, w.first_panel + panel_index, first / layout::block + b, nullptr, packed);
+      transformed::transform(packed, count, b, w.transformed);
+    }
+  }
+  /// What that reads.
+  lines_ahead read_of(box_weights const& w, int panel_index, int first) const {
+    int const count = part_of(first);
+    auto const lines = [](int floats) { return (floats + layout::block - 1) / layout::block; };
+    if (w.raw == nullptr)
+      return {w.packed + packed_weights<Arch>::offset(panel_index, inputs_, first / layout::block, taps), 0, 1,
+              lines(count * taps * panel)};
+    std::ptrdiff_t const row = std::ptrdiff_t{w.use.columns} * taps;
+    int const output = (w.first_panel + panel_index) * panel, rest = w.use.outputs() - output,
+              outputs = rest < panel ? rest : panel;
+    if (w.use.rows_are_outputs) return {w.raw + output * row + first * taps, row, outputs, lines(count * taps)};
+    return {w.raw + first * row + output * taps, row, count, lines(outputs * taps)};
+  }
 
   /// Meanwhile the weights of the next point are asked for, or those that will be transformed next.
   template <int Vectors> void products(factors const& f, float* m, grid_ahead& later, int lines) const {
@@ -151,7 +185,9 @@ template <class Arch, int Tile> class winograd_box {
     int const groups = groups_.count(), blocks = layout::blocks(f.count), all = area * groups;
     // Lines of memory for each block of channels: a product's share in those of the next point, or of the next chunk.
     int const of_point = panel / groups > 0 ? panel / groups : 1;
-    int of_chunk = 0, products = 0;  // so far
+    lines_ahead next = f.next;
+    bool const transforms = next.left() > 0;
+    int const of_product = (next.left() + all - 1) / all;
     group_product x{.block_stride = std::ptrdiff_t{groups_.group} * layout::block,
                     .channels = f.count,
                     .far = far,
@@ -164,10 +200,9 @@ template <class Arch, int Tile> class winograd_box {
     for (int p = 0; p < area; ++p, x.weights += point) {
       x.tiles = f.tiles + p * groups_.point_floats, x.out = m + p * width_of<Arch>, x.next = x.weights + point;
       for (int g = 0; g < groups; ++g) {
-        if (f.next != nullptr) {
-          int const before = of_chunk;
-          of_chunk = ++products * (taps * panel) / all;
-          x.next = f.next + std::ptrdiff_t{before} * blocks * 16, x.lines = of_chunk - before;
+        if (transforms) {
+          run_of_lines const some = next.take(of_product);
+          x.next = some.first, x.lines = (some.count + blocks - 1) / blocks;
         }
         if (lines > 0) x.later = later.take(lines);
         group_products<Arch, Vectors>[static_cast<std::size_t>(groups_.in_group(g) - 1)](x);
