@@ -22,8 +22,8 @@ struct correlation {
   int a_count = 0;
   operand const* b = nullptr;
   int b_count = 0;
-  float* dy_sums = nullptr;  ///< where the sums over the pixels of dy go, which the correlation meets; null: nobody asks
-  bool dy_is_b = false;
+  float* dy_sums = nullptr;  ///< where the sums over dy's pixels go, all of which it meets; null: nobody asks
+  bool dy_is_b = false;      ///< else it is a
 };
 
 /// Into how many chunks of image rows each piece of such work is cut: few pieces over large images keep many threads
@@ -298,7 +298,8 @@ template <class Arch> class correlator {
         for (int i = 0; i < width; ++i) {
           float const* const from = sum_at(k, n + i);
           square[i] = vec<Arch>::load_unaligned(from);
-          for (int c = 1; c < chunks_; ++c) square[i] = square[i] + vec<Arch>::load_unaligned(from + c * piece_floats());
+          for (int c = 1; c < chunks_; ++c)
+            square[i] = square[i] + vec<Arch>::load_unaligned(from + c * piece_floats());
         }
         transpose<Arch>(square);
         for (int i = 0; i < width && k + i < rows; ++i) {

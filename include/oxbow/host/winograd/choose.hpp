@@ -95,9 +95,9 @@ constexpr box whole_tiles(box b, int tile) {
   return b;
 }
 
-/// Boxes of a step whose anchor is done with tiles of so many pixels: all begin on multiples of it, so a pixel's place in
-/// its tile, and with it every bit, does not depend on the boxes. They may then depend on how many there had better be:
-/// where they are few, a multiple of `sharers`.
+/// Boxes of a step whose anchor is done with tiles of so many pixels: all begin on multiples of it, so a pixel's place
+/// in its tile, and with it every bit, does not depend on the boxes. They may then depend on how many there had better
+/// be: where they are few, a multiple of `sharers`.
 constexpr step_tiles fast_tiles(instruction const& anchor, extent unit, int tile, int sharers) {
   // Tiles: the transforms of few channels stay in a cache of 1 MB. Two rows of them read less twice than one.
   constexpr int most = 42, widest = 21;

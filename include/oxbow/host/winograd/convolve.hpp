@@ -116,12 +116,11 @@ template <class Arch, int Tile> class winograd_box {
     for (int n = 0; n < panels; ++n) {
       int const k = n / phases * panel;
       for (int first = 0; first < inputs_; first += chunk_) {
-        factors f{.tiles = v + first / chunk_ * chunk_floats(),
-                  .weights = weights.packed + n * transformed::panel_floats(inputs_),
-                  .first = first,
-                  .count = part_of(first)};
-        if (weights.transformed != nullptr) {
-          transform(weights, n, first, f.count, inputs_);
+        factors f{.tiles = v + first / chunk_ * chunk_floats(), .first = first, .count = part_of(first)};
+        if (weights.transformed == nullptr) {
+          f.weights = weights.packed + n * transformed::panel_floats(inputs_);
+        } else {
+          make_weights(weights, n, first);
           f.weights = weights.transformed;
           bool const more = first + chunk_ < inputs_;
           if (more || n + 1 < panels) f.next = read_of(weights, more ? n : n + 1, more ? first + chunk_ : 0);
@@ -145,20 +144,21 @@ template <class Arch, int Tile> class winograd_box {
 
   /// What is multiplied for one panel of outputs: the inputs [first, first + count).
   struct factors {
-    float const *tiles, *weights;
-    int first, count;
-    lines_ahead next{};  ///< what will be transformed next
+    float const *tiles = nullptr, *weights = nullptr;
+    int first = 0, count = 0;
+    lines_ahead next{};  ///< what the next weights will be made of
   };
   int part_of(int first) const { return inputs_ - first < chunk_ ? inputs_ - first : chunk_; }
 
-  /// Transforms what a panel multiplies some inputs with.
-  static void transform(box_weights const& w, int panel_index, int first, int count, int inputs) {
+  /// Those of a panel and some inputs.
+  void make_weights(box_weights const& w, int panel_index, int first) const {
+    int const begin = first / layout::block, count = part_of(first);
     if (w.raw == nullptr)
       return transformed::transform_panel(
-          w.packed + packed_weights<Arch>::offset(panel_index, inputs, first / layout::block, taps), count, w.transformed);
+          w.packed + packed_weights<Arch>::offset(panel_index, inputs_, begin, taps), count, w.transformed);
     alignas(64) float packed[layout::block * taps * panel];
     for (int b = 0; b < layout::blocks(count); ++b) {
-      packed_weights<Arch>::pack_block(w.raw, w.use, w.first_panel + panel_index, first / layout::block + b, nullptr, packed);
+      packed_weights<Arch>::pack_block(w.raw, w.use, w.first_panel + panel_index, begin + b, nullptr, packed);
       transformed::transform(packed, count, b, w.transformed);
     }
   }
@@ -176,7 +176,7 @@ template <class Arch, int Tile> class winograd_box {
     return {w.raw + first * row + output * taps, row, count, lines(outputs * taps)};
   }
 
-  /// Meanwhile the weights of the next point are asked for, or those that will be transformed next.
+  /// Meanwhile the weights of the next point are asked for, or what the next weights will be made of.
   template <int Vectors> void products(factors const& f, float* m, grid_ahead& later, int lines) const {
     std::ptrdiff_t const point = transformed::point_floats(f.count);
     // Bytes. Only CPUs with vectors of 16 are sure to have so much.
@@ -297,7 +297,7 @@ template <class Arch, int Tile> class winograd_box {
       }
   }
 
-  /// What the gradient of an activation looks at below a row of tiles, or behind the last one in the next channels.
+  /// What is looked at beside the result below a row of tiles, or behind the last one in the next channels.
   lines_ahead looked_at_next(box_result const& y, int row, int channel) const {
     float const* const block = y.at.data + channel / layout::block * y.at.next_block;
     int const below = (row + 1) * Tile, height = y.size.height - below < Tile ? y.size.height - below : Tile;
