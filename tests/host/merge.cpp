@@ -75,7 +75,8 @@ TEST_CASE_TEMPLATE("where something is between or besides, nothing is merged", M
 }
 
 TEST_CASE_TEMPLATE("any number of threads, and weights that are kept or not, make the same bits", Model,
-                   model<unet<2, 32, 3>, tile<92, 108>>, model<bend<16, 288, 128, seq<layer<128>, conv<16>>>, tile<92, 92>>) {
+                   model<unet<2, 32, 3>, tile<92, 108>>,
+                   model<bend<16, 288, 128, seq<layer<128>, conv<16>>>, tile<92, 92>>) {
   constexpr int classes = Model::classes;
   example<Model> e;
   image<float> first{Model::output, classes};

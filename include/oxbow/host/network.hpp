@@ -21,7 +21,7 @@ namespace oxbow {
 struct host {
   int threads = 0;  ///< 0 is one for each core
   /// Packed weights stay in memory for the next prediction; else each layer's are made when it runs, which for
-  /// unet_2015 at 572 takes 161 MB less and about 5 % longer; docs/cpu-performance.md.
+  /// unet_2015 at 572 takes 184 MB less and about 7 % longer; docs/cpu-performance.md.
   bool keep_weights = true;
 };
 
