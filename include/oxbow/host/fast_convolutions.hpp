@@ -12,7 +12,8 @@ template <form Form, int I> constexpr function const* function_at() {
   return n == 0 ? Form.f0 : n == 1 ? Form.f1 : n == 2 ? Form.f2 : Form.f3;
 }
 
-/// Most: the largest tile of Winograd's convolution that a step may have been given.
+/// A step's convolutions by tiles, on patches or from what is stored to what is stored.
+/// Most: the largest tile, of 3 × 3 weights, that a step may have been given
 class fast_convolutions : public stored_results {
  public:
   using stored_results::stored_results;
@@ -78,6 +79,7 @@ class fast_convolutions : public stored_results {
     return {s_.operands + from.first, from.count, channels, 0, layout::blocks(channels), grid, c_->arena};
   }
 
+  /// Where a box finds the weights of op i.
   template <class Arch> box_weights box_weights_of(int i, float* transformed) const {
     box_weights w{.packed = weights(i), .transformed = transformed};
     if (s_.packs_in_boxes) {
@@ -87,6 +89,7 @@ class fast_convolutions : public stored_results {
     }
     return w;
   }
+
   template <form Form, int I, class Arch, int Tile> void convolve_tiles(convolution const& c, patch const& y) {
     instruction const& o = at(I);
     tile_grid const grid = grid_of<Tile>(c, y.where);
@@ -103,7 +106,7 @@ class fast_convolutions : public stored_results {
                         0, 0, w.box.rows(), w.box.columns(), w.v);
     }
     box_result to = y.data != nullptr ? box_result{y} : stored_result(I, y.where);
-    if (s_.added != nullptr) to.at = pixels_of(*s_.added, I, y.where);
+    if (s_.added != nullptr) to.at = view_of(*s_.added, I, y.where);
     if (!next_tile_.empty() && o.in[0].made == none) to.next = ahead(I, grid_of<Tile>(c, next_tile_));
     auto const multiply = [&]<function const* F, function const* G = plain, also Besides = also::nothing>() {
       w.box.template multiply<F, G, Besides>(w.v, box_weights_of<Arch>(I, w.u), bias(I), w.m, to);

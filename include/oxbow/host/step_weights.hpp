@@ -94,7 +94,7 @@ template <class Arch, int Most> class step_weights {
     int const between = w.others, inputs = u.inputs();  // the channels between are the last of W's inputs
     float const *const first = tensor(parameters, next.parameter) + std::int64_t{w.inputs()} * w.taps(),
                 *const of_up = tensor(parameters, up.parameter), *const up_bias = tensor(parameters, up.parameter + 1);
-    w.others = w.inputs();
+    w.others = w.inputs();  // now these are the others, and the channels between the inputs
     std::vector<float> const factor = absorb(next, w.outputs(), parameters, nullptr);
     float const* const factors = factor.empty() ? nullptr : factor.data();
     std::int64_t const floats = merged::panel_floats(w);

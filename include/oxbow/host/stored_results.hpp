@@ -67,7 +67,7 @@ class stored_results : public tile_patches {
       y.to[0] = stored(at(is_sliced(i) ? i + 1 : s_.what.count - 1).out[0], where);
       if (is_sliced(i)) y.to[1] = stored(at(i + 2).out[0], where), y.second = at(i + 1).out_channels;
     }
-    if (is_next(i, op_kind::activate_grad)) y.at = pixels_of(s_.operands[at(i + 1).in[1].first], i, where);
+    if (is_next(i, op_kind::activate_grad)) y.at = view_of(s_.operands[at(i + 1).in[1].first], i, where);
     return y;
   }
 
@@ -120,7 +120,7 @@ class stored_results : public tile_patches {
   }
 
   /// A tensor of op i's channels, from a box's first pixel on.
-  block_view pixels_of(operand const& o, int i, box where) const {
+  block_view view_of(operand const& o, int i, box where) const {
     extent const& from = where.origin;
     return {stored_block::find(&o, 1, at(i).out_channels, 0).at(c_->arena, from.depth, from.height, from.width), row(o),
             block(o)};
