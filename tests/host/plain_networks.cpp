@@ -21,3 +21,11 @@ TEST_CASE_TEMPLATE("maxima and their gradients agree with the oracle", Model,
   predictions_agree<Model>();
   gradients_agree<Model>();
 }
+
+// Pieces of such work are 128 × 64 channels; the sums of dy are made by one piece for each of its channels.
+TEST_CASE_TEMPLATE("direct gradients of many channels agree with the oracle, those of biases included", Model,
+                   model<seq<level<conv<8>, seq<max_pool<2>, conv<150>, relu, up_conv<70>>, conv<8>>, conv<3, 1>>,
+                         tile<20, 24>>,
+                   model<seq<conv<70>, relu, conv<150, 1>, relu, conv<3, 1>>, tile<9, 11>>) {
+  gradients_agree<Model>();
+}
