@@ -4,6 +4,7 @@
 #include <array>
 #include <cstring>
 #include <utility>
+#include <vector>
 
 #include <oxbow/host/convolve.hpp>
 #include <oxbow/host/gather.hpp>
@@ -24,6 +25,35 @@ struct correlation {
   int b_count = 0;
   float* dy_sums = nullptr;  ///< where the sums over dy's pixels go, all of which it meets; null: nobody asks
   bool dy_is_b = false;      ///< else it is a
+};
+
+/// The sums over dy's pixels that are made beside a correlation: of each part of dy's channels, of each chunk of rows,
+/// added in the order of the chunks.
+class sums_of_dy {
+ public:
+  /// side: channels of a part
+  sums_of_dy(correlation const& c, int side, int chunks)
+      : out_{c.dy_sums}, channels_{c.dy_is_b ? c.columns : c.rows}, blocks_{layout::blocks(side)}, chunks_{chunks} {
+    int const parts = (channels_ + side - 1) / side;
+    if (out_ != nullptr) sums_.resize(static_cast<std::size_t>(parts * chunks_ * blocks_));
+  }
+  /// Those of a part's blocks of channels; null where nobody asks.
+  lane_sums<1>* of(int part, int chunk) {
+    return out_ == nullptr ? nullptr : &sums_[static_cast<std::size_t>((part * chunks_ + chunk) * blocks_)];
+  }
+  void write(bool accumulate) {
+    for (int k = 0; out_ != nullptr && k < channels_; ++k) {
+      int const block = k / layout::block;
+      double sum = accumulate ? static_cast<double>(out_[k]) : 0;
+      for (int n = 0; n < chunks_; ++n) sum += of(block / blocks_, n)[block % blocks_].of[0][k % layout::block];
+      out_[k] = static_cast<float>(sum);
+    }
+  }
+
+ private:
+  float* out_;
+  int channels_, blocks_, chunks_;
+  std::vector<lane_sums<1>> sums_;
 };
 
 /// Into how many chunks of image rows each piece of such work is cut: few pieces over large images keep many threads
@@ -165,28 +195,17 @@ template <class Arch> class correlator {
   template <class Scratch> void run(thread_pool& pool, std::byte const* arena, float* shared, Scratch const& scratch,
                                     float* gradient, bool accumulate) const {
     std::int64_t const pieces = std::int64_t{bands_} * groups_;
-    int const dy_parts = c_.dy_is_b ? groups_ : bands_,
-              dy_blocks = layout::blocks(c_.dy_is_b ? side : panels_ * panel);
-    std::vector<lane_sums<1>> dy_sums(
-        c_.dy_sums != nullptr ? static_cast<std::size_t>(dy_parts * chunks_ * dy_blocks) : 0);
+    sums_of_dy sums{c_, c_.dy_is_b ? side : panels_ * panel, chunks_};
     pool.run(pieces * chunks_, [&](int thread, std::int64_t i) {
       float* const memory = scratch(thread);
       float* const dw = chunks_ == 1 ? memory : shared + i * piece_floats();
       int const band = static_cast<int>(i / chunks_ / groups_), block = static_cast<int>(i / chunks_ % groups_),
-                number = static_cast<int>(i % chunks_), part = c_.dy_is_b ? block : band;
-      bool const sums = c_.dy_sums != nullptr && (c_.dy_is_b ? band : block) == 0;
-      chunk(band, block, number, arena, dw, memory + piece_floats(),
-            sums ? &dy_sums[static_cast<std::size_t>((part * chunks_ + number) * dy_blocks)] : nullptr);
+                number = static_cast<int>(i % chunks_);
+      int const part = c_.dy_is_b ? block : band, other = c_.dy_is_b ? band : block;
+      chunk(band, block, number, arena, dw, memory + piece_floats(), other == 0 ? sums.of(part, number) : nullptr);
       if (chunks_ == 1) finish(band, block, dw, gradient, accumulate);
     });
-    for (int k = 0; c_.dy_sums != nullptr && k < (c_.dy_is_b ? c_.columns : c_.rows); ++k) {
-      int const block = k / layout::block, part = block / dy_blocks;
-      double sum = accumulate ? static_cast<double>(c_.dy_sums[k]) : 0;
-      for (int n = 0; n < chunks_; ++n)
-        sum += dy_sums[static_cast<std::size_t>((part * chunks_ + n) * dy_blocks + block % dy_blocks)]
-                   .of[0][k % layout::block];
-      c_.dy_sums[k] = static_cast<float>(sum);
-    }
+    sums.write(accumulate);
     if (chunks_ == 1) return;
     pool.run(pieces, [&](int, std::int64_t i) {
       finish(static_cast<int>(i / groups_), static_cast<int>(i % groups_), shared + i * chunks_ * piece_floats(),
@@ -221,8 +240,7 @@ template <class Arch> class correlator {
       if (c_.a_size.height - y < height) height = c_.a_size.height - y;
       for (int x = 0; x < c_.a_size.width; x += strip_.width) {
         int const width = c_.a_size.width - x < strip_.width ? c_.a_size.width - x : strip_.width;
-        strip({{z, y, x}, {1, height, width}}, band * panels_ * panel, block * side, arena, dw, memory,
-              sums);
+        strip({{z, y, x}, {1, height, width}}, band * panels_ * panel, block * side, arena, dw, memory, sums);
       }
       row += height;
     }

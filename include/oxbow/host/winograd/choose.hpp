@@ -30,11 +30,8 @@ inline constexpr int deep_box_tiles = 84;
 /// Fewer boxes than this for each thread are shared out with care: more even themselves out.
 inline constexpr int few_boxes = 8;
 
-/// Points of F(tile × tile).
-constexpr int area_of(int tile) { return (tile / 2 * 2 + 2) * (tile / 2 * 2 + 2); }
-/// Pixels of a step's output along each axis that a tile makes: an odd one makes each phase of an enlargement by two.
-constexpr int pixels_of(int tile) { return tile % 2 == 0 ? tile : 2 * tile; }
-constexpr int phases_of(int tile) { return tile % 2 == 0 ? 1 : 4; }
+/// Pixels of a step's output along each axis that a tile makes, all phases together.
+constexpr int pixels_of(int tile) { return phases_of(tile) == 1 ? tile : 2 * tile; }
 
 /// Are all transformed weights more than a last cache keeps beside the rest, so that boxes had better make theirs?
 constexpr bool transforms_by_panel(int inputs, int outputs, int tile) {

@@ -11,6 +11,10 @@ template <> inline constexpr double winograd_points<2>[1] = {1};
 template <> inline constexpr double winograd_points<4>[2] = {0.625, 1.5};
 template <> inline constexpr double winograd_points<6>[3] = {0.5, 1, 2};
 
+/// Points of F(tile × tile), and the phases that it makes: an odd tile makes each of those of an enlargement by two.
+constexpr int area_of(int tile) { return (tile / 2 * 2 + 2) * (tile / 2 * 2 + 2); }
+constexpr int phases_of(int tile) { return tile % 2 == 0 ? 1 : 4; }
+
 /// The numbers of F(Tile × Tile). A tile of Size × Size inputs d makes Tile × Tile outputs y = Aᵀ(G g Gᵀ ⊙ Bᵀ d B)A.
 /// The points are in the order 0, p₀, −p₀, p₁, −p₁, …, ∞. Even tiles are those of 3 × 3 weights g. The same points, and
 /// with them the same Bᵀ, make a row and a column more of 2 × 2 weights: odd tiles (host/merge.hpp).
@@ -20,8 +24,9 @@ template <> inline constexpr double winograd_points<6>[3] = {0.5, 1, 2};
 ///         last one those of x q; G has the powers of a point over the derivative of x q there; Aᵀ has powers
 template <int Tile> struct winograd {
   static_assert(Tile >= 2 && Tile <= 7);
-  static constexpr int taps = Tile % 2 == 0 ? 3 : 2, phases = Tile % 2 == 0 ? 1 : 4;
-  static constexpr int pairs = Tile / 2, size = Tile + taps - 1, area = size * size;
+  static constexpr int taps = Tile % 2 == 0 ? 3 : 2, phases = phases_of(Tile);
+  static constexpr int pairs = Tile / 2, size = Tile + taps - 1, area = area_of(Tile);
+  static_assert(area == size * size);
   static constexpr auto const& points = winograd_points<2 * pairs>;
 
   /// The two rows that belong together: the first and the last, or those of ±p.

@@ -89,22 +89,16 @@ template <class Arch, int Tile> class winograd_correlator {
   template <class Scratch> void run(thread_pool& pool, std::byte const* arena, float* shared, Scratch const& scratch,
                                     float* gradient, bool accumulate) const {
     std::int64_t const pieces = std::int64_t{inputs_} * outputs_;
-    std::vector<double> dy_sums(c_.dy_sums != nullptr ? static_cast<std::size_t>(outputs_ * chunks_ * out_side_) : 0);
+    sums_of_dy sums{c_, out_side_, chunks_};
     pool.run(pieces * chunks_, [&](int thread, std::int64_t i) {
       float* const memory = scratch(thread);
       float* const du = chunks_ == 1 ? memory : shared + i * piece_floats();
-      int const piece = static_cast<int>(i / chunks_);
-      bool const sums = c_.dy_sums != nullptr && piece % inputs_ == 0;
-      chunk(piece % inputs_, piece / inputs_, static_cast<int>(i % chunks_), arena, du, memory + piece_floats(),
-            sums ? &dy_sums[static_cast<std::size_t>((piece / inputs_ * chunks_ + i % chunks_) * out_side_)] : nullptr);
+      int const piece = static_cast<int>(i / chunks_), number = static_cast<int>(i % chunks_);
+      chunk(piece % inputs_, piece / inputs_, number, arena, du, memory + piece_floats(),
+            piece % inputs_ == 0 ? sums.of(piece / inputs_, number) : nullptr);
       if (chunks_ == 1) finish(piece % inputs_, piece / inputs_, 0, in_side_, du, gradient, accumulate);
     });
-    for (int k = 0; c_.dy_sums != nullptr && k < c_.rows; ++k) {
-      double sum = accumulate ? static_cast<double>(c_.dy_sums[k]) : 0;
-      for (int n = 0; n < chunks_; ++n)
-        sum += dy_sums[static_cast<std::size_t>((k / out_side_ * chunks_ + n) * out_side_ + k % out_side_)];
-      c_.dy_sums[k] = static_cast<float>(sum);
-    }
+    sums.write(accumulate);
     if (chunks_ == 1) return;
     int const blocks = layout::blocks(in_side_);
     pool.run(pieces * blocks, [&](int, std::int64_t i) {
@@ -139,7 +133,7 @@ template <class Arch, int Tile> class winograd_correlator {
   int part_out(int first) const { return c_.rows - first < out_side_ ? c_.rows - first : out_side_; }
 
   void chunk(int in_group, int out_group, int number, std::byte const* arena, float* du, float* memory,
-             double* sums) const {
+             lane_sums<1>* sums) const {
     int const begin = static_cast<int>(std::int64_t{rows_} * number / chunks_),
               end = static_cast<int>(std::int64_t{rows_} * (number + 1) / chunks_);
     auto const strip_at = [&](int row, int column) {
@@ -177,7 +171,7 @@ template <class Arch, int Tile> class winograd_correlator {
   }
 
   void strip(strip_of_tiles const& tiles, int first_in, int first_out, std::byte const* arena, float* du, float* memory,
-             double* sums, images_ahead later) const {
+             lane_sums<1>* sums, images_ahead later) const {
     auto const parts = [](int whole, int part) { return (whole + part - 1) / part; };
     int const calls = area * parts(part_out(first_out), 2 * width_of<Arch>) *
                       parts(part_in(first_in), grad_tile_of<Arch>().pixels),
@@ -192,7 +186,7 @@ template <class Arch, int Tile> class winograd_correlator {
   }
 
   template <int Pair> void rows_of_pair(strip_of_tiles const& strip, int first_in, int first_out,
-                                        std::byte const* arena, float* du, float* memory, double* sums,
+                                        std::byte const* arena, float* du, float* memory, lane_sums<1>* sums,
                                         images_ahead& later, int lines) const {
     using w = winograd<Tile>;
     int const rows = strip.rows, columns = strip.columns, tiles = rows * columns;
@@ -212,7 +206,7 @@ template <class Arch, int Tile> class winograd_correlator {
           dy, [&](block_view const& part, int r, int c, int many_rows, int many_columns) {
             transform_output_grad_rows<Arch, Tile, Pair>(
                 {part, many_rows, many_columns, r * columns + c, columns}, b, of_d, d);
-            if (Pair == 0 && sums != nullptr) add_pixels(part, many_rows, many_columns, sums + b * layout::block);
+            if (Pair == 0 && sums != nullptr) add_pixels(part, many_rows, many_columns, sums[b]);
           });
     for (int p = 0; p < 2 * w::size; ++p) {
       int const point = (p < w::size ? w::first_row(Pair) : w::second_row(Pair) - 1) * w::size + p;
@@ -222,7 +216,7 @@ template <class Arch, int Tile> class winograd_correlator {
   }
 
   /// Adds the pixels of rows × columns tiles to the sums of 16 channels: those of a tile in float, tiles in double.
-  [[gnu::noinline]] static void add_pixels(block_view const& x, int rows, int columns, double* sums) {
+  [[gnu::noinline]] static void add_pixels(block_view const& x, int rows, int columns, lane_sums<1>& sums) {
     using vector = vec<Arch>;
     for (int r = 0; r < rows; ++r)
       for (int c = 0; c < columns; ++c) {
@@ -235,7 +229,7 @@ template <class Arch, int Tile> class winograd_correlator {
             for (int j = 0; j < Tile; ++j) sum = sum + vector::load_unaligned(from + i * x.row + j * layout::block);
           sum.store_aligned(of_tile + lane);
         }
-        for (int lane = 0; lane < layout::block; ++lane) sums[lane] += static_cast<double>(of_tile[lane]);
+        for (int lane = 0; lane < layout::block; ++lane) sums.of[0][lane] += static_cast<double>(of_tile[lane]);
       }
   }
 
