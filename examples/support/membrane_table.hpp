@@ -21,27 +21,25 @@ inline constexpr membrane_column membrane_columns[] = {
     {"V_Info", "v_info", &oxbow::membrane_scores::v_info, 5},
     {"Rand error", "rand_error", &oxbow::membrane_scores::rand_error, 5},
     {"warping error", "warping_error", &oxbow::membrane_scores::warping_error, 7},
+    {"lost", "lost_objects", &oxbow::membrane_scores::lost_objects, 3},
     {"pixel error", "pixel_error", &oxbow::membrane_scores::pixel_error, 5},
     {"IoU", "iou", &oxbow::membrane_scores::iou, 5},
     {"Dice", "dice", &oxbow::membrane_scores::dice, 5},
 };
 
-/// Each score at the threshold that is best for it, as the challenge takes them.
+/// Each score at the threshold that is best for it, as the challenge takes them, and the objects lost at that of the
+/// warping error.
 inline oxbow::membrane_scores best_of(oxbow::membrane_report const& r) {
+  auto const* const warped = r.least_warped();
   return {.v_rand = r.v_rand(),
           .v_info = r.v_info(),
           .rand_error = r.rand_error(),
           .warping_error = r.warping_error(),
+          .lost_objects = warped ? warped->lost_objects : oxbow::membrane_scores{}.lost_objects,
           .pixel_error = r.pixel_error(),
           .wrong_pixels = r.wrong_pixels(),
           .iou = r.iou(),
           .dice = r.dice()};
-}
-
-/// The threshold of the least warping error.
-inline double least_warped(oxbow::membrane_report const& r) {
-  auto const best = std::ranges::find(r.at, r.warping_error(), &oxbow::membrane_scores::warping_error);
-  return best == r.at.end() ? 0.5 : best->threshold;
 }
 
 inline std::vector<std::string> membrane_titles(std::string first, std::string const& before = {}) {

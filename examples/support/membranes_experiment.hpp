@@ -19,6 +19,7 @@
 #include <oxbow/metrics/membranes.hpp>
 #include <oxbow/objects/border_weights.hpp>
 #include <oxbow/objects/closed_borders.hpp>
+#include <oxbow/objects/doubtful_regions.hpp>
 #include <oxbow/objects/smooth.hpp>
 #include <oxbow/objects/thinning.hpp>
 
@@ -47,7 +48,8 @@ struct membrane_settings : experiment_settings {
         ->capture_default_str();
     app.add_flag("--no-weights", no_weights, "ablation: without border weights and class balance");
     app.add_option("--network", given, "do not train: score the network of this file of weights");
-    app.add_flag("--closed", closed, "in the end, score the maps smoothed and with closed borders besides");
+    app.add_flag("--closed", closed,
+                 "in the end, score the maps with closed borders and without doubtful regions besides");
     experiment_settings::ask(app);
   }
 };
@@ -64,12 +66,13 @@ inline oxbow::training_options membrane_recipe(membrane_settings const& s) {
           .clip = 1};
 }
 
-/// The map smoothed, so that borders keep about their width, and with lines where its regions are kept apart.
+/// The map smoothed, so that borders keep about their width, with lines where its regions are kept apart, and without
+/// the small regions that only a faint border keeps apart.
 inline oxbow::image<float> with_closed_borders(oxbow::image<float> const& interior) {
   oxbow::image<float> made = oxbow::smooth(interior, 2);
   oxbow::image<float> const lines = oxbow::closed_borders(interior);
   for (std::size_t i = 0; i < made.data.size(); ++i) made.data[i] = std::min(made.data[i], lines.data[i]);
-  return made;
+  return oxbow::without_doubtful_regions(std::move(made));
 }
 
 /// The best scores of every epoch: on the terminal, in scores.csv, and for the page's curves.
@@ -181,7 +184,7 @@ template <class Network, class Backend> void run_membranes(membrane_settings con
   if (s.closed) {
     std::ranges::transform(interior, interior.begin(), with_closed_borders);
     scores = judge();
-    std::printf("\nSmoothed and with closed borders:");
+    std::printf("\nSmoothed, with closed borders and without doubtful regions:");
     show();
   }
   std::filesystem::create_directories(s.out / "maps");  // for score_maps, and for whoever knows better
@@ -203,10 +206,10 @@ template <class Network, class Backend> void run_membranes(membrane_settings con
   report.heading("Thresholds");
   report.table(membrane_titles("threshold"), threshold_rows(scores),
                "The best network's scores at each threshold on the probability of interior; the challenge takes each "
-               "score at its own best threshold. Views averaged: " + s.views + (s.closed ? ". Borders closed." : "."));
+               "score at its own best threshold. Views averaged: " + s.views + (s.closed ? ". Borders closed, doubtful regions given up." : "."));
   for (std::size_t i = 0; i < std::min<std::size_t>(4, sets.unseen.size()); ++i)
     show_slice(report, sets.unseen.names[i], sets.unseen.images[i], sets.unseen.labels[i], interior[i],
-               least_warped(scores));
+               scores.least_warped()->threshold);
   if (done.steps > 0) report.heading("Loss");
   show_losses(report, done);
   save_page(report, s);

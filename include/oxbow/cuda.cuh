@@ -21,8 +21,10 @@
 #include <oxbow/cuda/run/network.cuh>
 
 // objects: what lies in an image, how far apart, and what pixels between weigh
+#include <oxbow/objects/area_opening.hpp>
 #include <oxbow/objects/border_weights.hpp>
 #include <oxbow/objects/closed_borders.hpp>
+#include <oxbow/objects/doubtful_regions.hpp>
 #include <oxbow/objects/find_objects.hpp>
 #include <oxbow/objects/smooth.hpp>
 

@@ -20,8 +20,10 @@
 #include <oxbow/host/network.hpp>
 
 // objects: what lies in an image, how far apart, and what pixels between weigh
+#include <oxbow/objects/area_opening.hpp>
 #include <oxbow/objects/border_weights.hpp>
 #include <oxbow/objects/closed_borders.hpp>
+#include <oxbow/objects/doubtful_regions.hpp>
 #include <oxbow/objects/find_objects.hpp>
 #include <oxbow/objects/smooth.hpp>
 

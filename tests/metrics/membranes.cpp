@@ -178,6 +178,7 @@ TEST_CASE("a proposal equal to the truth is without fault at every threshold") {
     CHECK(std::abs(s.v_info - 1) <= sum_error);
     CHECK(s.rand_error == 0);
     CHECK(s.warping_error == 0);
+    CHECK(s.lost_objects == 0);
     CHECK(s.pixel_error == 0);
     CHECK(s.iou == 1);
   }
@@ -193,7 +194,7 @@ TEST_CASE("sums over slices: means for the scores after thinning, pooled counts 
   for (std::size_t t = 0; t < 11; ++t) {
     double v_rand = 0, v_info = 0;
     pair_counts pairs;
-    double both = 0, either = 0, warped = 0, pixels = 0;
+    double both = 0, either = 0, warped = 0, lost = 0, objects = 0, pixels = 0;
     for (std::size_t i = 0; i < 3; ++i) {
       auto const one = score_membranes({&labels[i], 1}, {&proposals[i], 1}).at[t];
       v_rand += one.v_rand / 3, v_info += one.v_info / 3;
@@ -206,12 +207,15 @@ TEST_CASE("sums over slices: means for the scores after thinning, pooled counts 
       pairs += pair_counts{overlap_table(components_of(labels[i]).objects, components_of(mask).objects)};
       auto const n = static_cast<double>(labels[i].size.volume());
       warped += one.warping_error * n, pixels += n;
+      auto const cells = static_cast<double>(components_of(labels[i]).count);
+      lost += one.lost_objects * cells, objects += cells;
     }
     CHECK(std::abs(all.at[t].v_rand - v_rand) <= sum_error);
     CHECK(std::abs(all.at[t].v_info - v_info) <= sum_error);
     CHECK(std::abs(all.at[t].rand_error - (1 - pairs.score().score)) <= sum_error);
     CHECK(std::abs(all.at[t].pixel_error - (1 - 2 * both / either)) <= sum_error);
     CHECK(std::abs(all.at[t].warping_error - warped / pixels) <= sum_error);
+    CHECK(std::abs(all.at[t].lost_objects - lost / objects) <= sum_error);
     CHECK(all.at[t].v_info == threads.at[t].v_info);
     CHECK(all.at[t].warping_error == threads.at[t].warping_error);
   }
@@ -232,7 +236,26 @@ TEST_CASE("each score is taken at its own best threshold, the warping error up t
   CHECK(report.pixel_error() == pixel);
   CHECK(report.warping_error() == warped);
   CHECK(report.at[10].warping_error == 0);  // all is membrane: objects are deleted, and none split or merged
-  CHECK(std::isnan(score_membranes({&labels, 1}, {&p, 1}, {.warping = false}).warping_error()));
+  CHECK(report.at[10].lost_objects == 1);
+  CHECK(report.least_warped()->warping_error == warped);
+  CHECK(report.least_warped() == &*std::ranges::find(report.at, warped, &membrane_scores::warping_error));
+  auto const unwarped = score_membranes({&labels, 1}, {&p, 1}, {.warping = false});
+  CHECK(std::isnan(unwarped.warping_error()));
+  CHECK(std::isnan(unwarped.at[5].lost_objects));
+  CHECK(unwarped.least_warped() == nullptr);
+}
+
+TEST_CASE("objects of which nothing is found are lost, of those of which a pixel is found none is") {
+  label_image labels({1, 9, 40});
+  image<float> p(labels.size, 1, 0.1f);
+  for (int cell = 0; cell < 5; ++cell)
+    for (int y = 2; y < 7; ++y)
+      for (int x = 8 * cell + 1; x < 8 * cell + 6; ++x)
+        labels(y, x) = 1, p(y, x) = cell < 2 ? 0.2f : cell == 2 ? (y == 4 && x == 20 ? 0.9f : 0.2f) : 0.9f;
+  auto const report = score_membranes({&labels, 1}, {&p, 1});
+  CHECK(report.at[1].lost_objects == 0);
+  CHECK(report.at[5].lost_objects == 2. / 5);
+  CHECK(report.at[5].warping_error == 0);
 }
 
 TEST_CASE("ignored pixels count nowhere; all membrane and constant proposals have scores") {

@@ -74,11 +74,6 @@ image<float> closed_slowly(image<float> const& p, across space) {
   }
 }
 
-components above(image<float> const& p, float level, across space = across::slices) {
-  return components_of(
-      p.size, [&](std::int64_t i) { return p.data[static_cast<std::size_t>(i)] > level; }, neighbours::faces, space);
-}
-
 }  // namespace
 
 TEST_CASE("regions join as they do when every mean is counted anew") {
@@ -101,12 +96,12 @@ TEST_CASE("a wall with a gap parts two cells and a shade across a cell does not,
     for (int x = 1; x < 40; ++x) p(y, x) = x == 20 ? 0.1f : x == 10 ? 0.45f : 0.9f;
   p(7, 20) = 0.8f;
   for (int percent = 0; percent < 100; ++percent) {
-    auto const parts = above(p, static_cast<float>(percent) / 100);
+    auto const parts = test::above(p, static_cast<float>(percent) / 100);
     bool const apart = parts.objects(10, 15) != parts.objects(10, 30),
                whole = parts.objects(10, 5) != 0 && parts.objects(10, 5) == parts.objects(10, 15);
     CHECK(!(apart && whole));
   }
-  auto const parts = above(closed_borders(p), 0.3f);
+  auto const parts = test::above(closed_borders(p), 0.3f);
   CHECK(parts.objects(10, 15) != parts.objects(10, 30));
   CHECK(parts.objects(10, 5) == parts.objects(10, 15));
   CHECK(parts.objects(10, 25) == parts.objects(10, 35));

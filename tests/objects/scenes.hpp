@@ -1,7 +1,11 @@
 // Random objects that the tests of this folder look at.
 #pragma once
+#include <algorithm>
+#include <cstdint>
+
 #include <oxbow/core/image.hpp>
 #include <oxbow/core/random.hpp>
+#include <oxbow/objects/components.hpp>
 
 namespace oxbow::test {
 
@@ -34,6 +38,26 @@ inline label_image speckle(extent size, int classes, std::uint32_t which, bool w
     made.data[i] = drawn == static_cast<std::uint32_t>(classes) ? ignored : static_cast<std::uint8_t>(drawn);
   }
   return made;
+}
+
+/// Heights 0, 1/levels … (levels − 1)/levels, in blots: the highest of a few neighbours' draws.
+inline image<float> relief(extent size, int levels, std::uint32_t which) {
+  image<float> made(size);
+  random_stream const random{10, purpose::example_data, which};
+  for (std::size_t i = 0; i < made.data.size(); ++i) {
+    std::uint32_t drawn = 0;
+    for (std::size_t j = i; j < i + 3; ++j)
+      drawn = std::max(drawn, random.below(j, static_cast<std::uint32_t>(levels)));
+    made.data[i] = static_cast<float>(drawn) / static_cast<float>(levels);
+  }
+  return made;
+}
+
+/// What is above a threshold, in pieces that hang together by faces.
+inline components above(image<float> const& map, float threshold, across space = across::slices) {
+  return components_of(
+      map.size, [&](std::int64_t i) { return map.data[static_cast<std::size_t>(i)] > threshold; }, neighbours::faces,
+      space);
 }
 
 inline constexpr extent odd_sizes[] = {{1, 1, 1}, {1, 1, 9}, {1, 7, 1}, {1, 13, 17}, {3, 5, 7}, {4, 1, 6}};

@@ -34,6 +34,8 @@ struct membrane_scores {
   double v_rand = 0, v_info = 0;  ///< after thinning, mean over the slices: higher is better
   double rand_error = 0;          ///< 1 − F of pairs of pixels, all slices together, without thinning
   double warping_error = std::numeric_limits<double>::quiet_NaN();  ///< of splits and mergers
+  /// Share of the objects of which nothing is found, however far borders are moved: the warping error forgives them.
+  double lost_objects = std::numeric_limits<double>::quiet_NaN();
   double pixel_error = 0;         ///< 1 − F of interior pixels, all slices together
   double wrong_pixels = 0;        ///< share of pixels on the wrong side
   double iou = 0, dice = 0;       ///< of the interior; Dice is 1 − pixel_error
@@ -48,6 +50,11 @@ struct membrane_report {
   double rand_error() const { return best(&membrane_scores::rand_error, -1); }
   /// Of the thresholds up to 0.9, as the challenge asks: where nothing is proposed, nothing is split or merged.
   double warping_error() const { return best(&membrane_scores::warping_error, -1, 0.95); }
+  /// Where it is the least, at the lowest of such thresholds; null without warping errors.
+  membrane_scores const* least_warped() const {
+    auto const row = std::ranges::find(at, warping_error(), &membrane_scores::warping_error);
+    return row == at.end() ? nullptr : &*row;
+  }
   double pixel_error() const { return best(&membrane_scores::pixel_error, -1); }
   double wrong_pixels() const { return best(&membrane_scores::wrong_pixels, -1); }
   double iou() const { return best(&membrane_scores::iou); }
@@ -74,6 +81,7 @@ struct slice_scores {
   double v_rand = 0, v_info = 0;
   pair_counts pairs;
   warping_errors warping;
+  std::int64_t objects = 0;
   std::int64_t both = 0, proposed = 0, interior = 0, wrong = 0, pixels = 0;
 };
 
@@ -91,6 +99,7 @@ inline slice_scores score_slice(label_image const& truth, instance_image const& 
   s.v_rand = rand_score(thinned).score, s.v_info = information_score(thinned).score;
   s.pairs = pair_counts{overlap_table(objects, components_of(interior).objects)};
   if (warping) s.warping = warping_error(truth, proposed, threshold);
+  s.objects = *std::ranges::max_element(objects.data);
   return s;
 }
 
@@ -149,7 +158,7 @@ membrane_report score_membranes(std::span<label_image const> truth, std::span<im
     for (std::size_t i = 0; i < slices.size(); ++i) {
       auto const& s = pieces[i * rows + t];
       all.v_rand += s.v_rand, all.v_info += s.v_info, all.pairs += s.pairs, all.warping += s.warping;
-      all.both += s.both, all.proposed += s.proposed, all.interior += s.interior;
+      all.objects += s.objects, all.both += s.both, all.proposed += s.proposed, all.interior += s.interior;
       all.wrong += s.wrong, all.pixels += s.pixels;
     }
     auto const ratio = [](std::int64_t part, std::int64_t whole) {
@@ -160,7 +169,10 @@ membrane_report score_membranes(std::span<label_image const> truth, std::span<im
     row.v_rand = all.v_rand / static_cast<double>(slices.size());
     row.v_info = all.v_info / static_cast<double>(slices.size());
     row.rand_error = 1 - all.pairs.score().score;
-    if (options.warping) row.warping_error = all.warping.error();
+    if (options.warping) {
+      row.warping_error = all.warping.error();
+      row.lost_objects = ratio(all.warping.deletions, all.objects);
+    }
     row.dice = ratio(2 * all.both, all.proposed + all.interior);
     row.iou = ratio(all.both, all.proposed + all.interior - all.both);
     row.pixel_error = 1 - row.dice;

@@ -41,6 +41,18 @@ class neighbourhood {
   std::size_t count_ = 0;
 };
 
+/// f(index) for each neighbour of pixel `index` that lies in the image.
+template <class F> void for_each_neighbour(extent size, neighbourhood const& steps, std::int64_t index, F&& f) {
+  std::int64_t const plane = std::int64_t{size.height} * size.width;
+  int const z = static_cast<int>(index / plane), y = static_cast<int>(index % plane / size.width),
+            x = static_cast<int>(index % size.width);
+  for (auto const& s : steps)
+    for (int const sign : {1, -1}) {
+      int const nz = z + sign * s.z, ny = y + sign * s.y, nx = x + sign * s.x;
+      if (size.contains(nz, ny, nx)) f(size.index(nz, ny, nx));
+    }
+}
+
 /// Objects and how many they are.
 struct components {
   instance_image objects;  ///< 1 … count, in the row-major order of their first pixels; 0 is background

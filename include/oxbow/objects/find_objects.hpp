@@ -38,18 +38,12 @@ inline instance_image watershed(instance_image markers, image<float> const& heig
   std::priority_queue<place> open;
   std::int64_t order = 0;
   auto const spread = [&](std::int64_t i) {
-    std::int64_t const plane = std::int64_t{size.height} * size.width;
-    int const z = static_cast<int>(i / plane), y = static_cast<int>(i % plane / size.width),
-              x = static_cast<int>(i % size.width);
-    for (auto const& s : steps)
-      for (int const sign : {1, -1}) {
-        int const nz = z + sign * s.z, ny = y + sign * s.y, nx = x + sign * s.x;
-        if (!size.contains(nz, ny, nx)) continue;
-        auto const q = static_cast<std::size_t>(size.index(nz, ny, nx));
-        if (markers.data[q] != 0 || !(height.data[q] > floor)) continue;
-        markers.data[q] = markers.data[static_cast<std::size_t>(i)];
-        open.push({height.data[q], order++, static_cast<std::int64_t>(q)});
-      }
+    for_each_neighbour(size, steps, i, [&](std::int64_t pixel) {
+      auto const q = static_cast<std::size_t>(pixel);
+      if (markers.data[q] != 0 || !(height.data[q] > floor)) return;
+      markers.data[q] = markers.data[static_cast<std::size_t>(i)];
+      open.push({height.data[q], order++, pixel});
+    });
   };
   for (std::int64_t i = 0; i < size.volume(); ++i)
     if (markers.data[static_cast<std::size_t>(i)] != 0)
