@@ -6,12 +6,6 @@
 
 namespace oxbow::on_host {
 
-/// Which of a form's functions op I applies.
-template <form Form, int I> constexpr function const* function_at() {
-  constexpr int n = Form.functions_before(I);
-  return n == 0 ? Form.f0 : n == 1 ? Form.f1 : n == 2 ? Form.f2 : Form.f3;
-}
-
 /// A step's convolutions by tiles, on patches or from what is stored to what is stored.
 /// Most: the largest tile, of 3 × 3 weights, that a step may have been given
 class fast_convolutions : public stored_results {
@@ -113,14 +107,14 @@ class fast_convolutions : public stored_results {
     };
     constexpr auto follows = [](int i, op_kind k) { return i < Form.count && Form.kind(i) == k; };
     if constexpr (follows(I + 1, op_kind::activate)) {
-      constexpr function const* f = function_at<Form, I + 1>();
+      constexpr function const* f = Form.function_at(I + 1);
       if constexpr (follows(I + 2, op_kind::max_pool))
         if (y.data == nullptr) return multiply.template operator()<f, plain, also::pools>();
       if constexpr (can_add(Form))
         if (s_.added != nullptr && nobody_else_wants(I)) return multiply.template operator()<f, plain, also::adds>();
       if (s_.added == nullptr && nobody_else_wants(I)) return multiply.template operator()<f>();
     } else if constexpr (follows(I + 1, op_kind::activate_grad)) {
-      if (y.data == nullptr) return multiply.template operator()<plain, function_at<Form, I + 1>()>();
+      if (y.data == nullptr) return multiply.template operator()<plain, Form.function_at(I + 1)>();
     }
     if constexpr (can_add(Form))
       if (s_.added != nullptr) return multiply.template operator()<plain, plain, also::adds>();

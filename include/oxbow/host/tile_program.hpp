@@ -187,11 +187,11 @@ template <form Form, class Arch, int Most> class tile_program : public fast_conv
       bool done = false;
       if constexpr (is_anchor(I - 1) && is_convolution(Form.kind(Form.anchor)))
         done = s_.fast[Form.anchor] > 0 && nobody_else_wants(Form.anchor);
-      if (!measuring() && !done) activate<Arch, function_at<Form, I>()>(y);
+      if (!measuring() && !done) activate<Arch, Form.function_at(I)>(y);
       if (I < Form.anchor && !measuring()) zero_beyond(y, o.out_size);
     } else if constexpr (kind == op_kind::activate_grad) {
       box_view const at = seen(I, 1, where, o.out_channels);
-      if (!measuring()) activate_grad<Arch, function_at<Form, I>()>(y, at);
+      if (!measuring()) activate_grad<Arch, Form.function_at(I)>(y, at);
     } else if constexpr (kind == op_kind::add) {
       box_view const other = seen(I, 1 - main, where, o.out_channels);
       if (!measuring()) add<Arch>(y, other);
@@ -261,7 +261,7 @@ template <form Form, class Arch, int Most> class tile_program : public fast_conv
       if constexpr (kind == op_kind::max_pool_grad) {
         if (follows && pool_grad_stored_at_once(I)) {
           if (!measuring())
-            store_pool_grad<Arch, function_at<Form, I>()>(made_[o.in[0].made], s_.operands[o.in[1].first],
+            store_pool_grad<Arch, Form.function_at(I)>(made_[o.in[0].made], s_.operands[o.in[1].first],
                                                     rest_of_pool_grad(I), c_->arena);
           return finish(I, patch::over(nullptr, out, o.out_channels));
         }

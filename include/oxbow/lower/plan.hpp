@@ -63,11 +63,13 @@ struct form {
   function const* f3 = &function_of<identity>::self;
 
   constexpr op_kind kind(int i) const { return static_cast<op_kind>(kinds >> 6 * i & 63); }
-  /// How many of the functions belong to the ops before op i.
-  constexpr int functions_before(int i) const {
-    int n = 0;
-    for (int k = 0; k < i; ++k) n += kind(k) == op_kind::activate || kind(k) == op_kind::activate_grad;
-    return n;
+  /// That which op i applies, an activation or a mask.
+  constexpr function const* function_at(int i) const { return form{*this}.function_at(i); }
+  constexpr function const*& function_at(int i) {
+    // By number: whether two of these addresses are equal is no constant for a compiler that looks for null pointers.
+    int before = 0;
+    for (int k = 0; k < i; ++k) before += kind(k) == op_kind::activate || kind(k) == op_kind::activate_grad;
+    return before == 0 ? f0 : before == 1 ? f1 : before == 2 ? f2 : f3;
   }
   friend constexpr bool operator==(form const&, form const&) = default;
 };
@@ -224,12 +226,8 @@ struct planner {
     if (i == g.anchor[s]) step.what.anchor = step.what.count;
     position_of[i] = step.what.count;
     step.what.kinds |= static_cast<std::uint64_t>(o.kind) << 6 * step.what.count++;
-    if (o.kind == op_kind::activate || o.kind == op_kind::activate_grad) {
-      // By number: whether two of these addresses are equal is no constant for a compiler that looks for null pointers.
-      form& f = step.what;
-      int const n = f.functions_before(f.count - 1);
-      (n == 0 ? f.f0 : n == 1 ? f.f1 : n == 2 ? f.f2 : f.f3) = o.f;
-    }
+    if (o.kind == op_kind::activate || o.kind == op_kind::activate_grad)
+      step.what.function_at(position_of[i]) = o.f;
     step.multiply_adds += work_of(g.net, o);
     result.instructions.push(x);
     ++step.count;

@@ -43,12 +43,6 @@ template <form Form, loss_function const* Loss = &loss_of<cross_entropy>::self, 
   }
 
  private:
-  /// Which of the form's functions op I applies.
-  template <int I> static constexpr function const* function_at() {
-    constexpr int n = Form.functions_before(I);
-    return n == 0 ? Form.f0 : n == 1 ? Form.f1 : n == 2 ? Form.f2 : Form.f3;
-  }
-
   __device__ static op_kinds kinds_of() {
     constexpr std::uint64_t kinds = Form.kinds;
     constexpr int count = Form.count, anchor = Form.anchor;
@@ -147,11 +141,11 @@ template <form Form, loss_function const* Loss = &loss_of<cross_entropy>::self, 
     int const main = kinds_of().main_input(o, I);
     reader const x = input(a, smem, I, main);
     if constexpr (kind == op_kind::activate) {
-      map(x, y, [](float e, int, int, int, int) { return value_of<function_at<I>()>(e); });
+      map(x, y, [](float e, int, int, int, int) { return value_of<Form.function_at(I)>(e); });
     } else if constexpr (kind == op_kind::activate_grad) {
       reader const at = input(a, smem, I, 1);
       map(x, y,
-          [&](float d, int c, int z, int v, int u) { return d * derivative_of<function_at<I>()>(at(c, z, v, u)); });
+          [&](float d, int c, int z, int v, int u) { return d * derivative_of<Form.function_at(I)>(at(c, z, v, u)); });
     } else if constexpr (kind == op_kind::add) {
       reader const other = input(a, smem, I, 1 - main);
       map(x, y, [&](float e, int c, int z, int v, int u) { return e + other(c, z, v, u); });
