@@ -5,7 +5,7 @@
     twin.py predict --images train/image --holdout 02,07 --weights run/weights.safetensors --out maps
 
 Each epoch leaves out/step_<n>/<slice>.tif, the probability of interior of every slice held out, which
-examples/score_maps scores. times.csv has the seconds of the augmentation and of the network, loss.csv the losses.
+examples/score_maps scores, and out/step_<n>.pt, its weights. times.csv has the seconds of the augmentation and of the network, loss.csv the losses.
 Written from the documented meaning of Oxbow's layers and augmentations; random numbers are PyTorch's own.
 """
 import argparse
@@ -184,8 +184,16 @@ def factor(step, steps):
 
 
 @torch.no_grad()
-def predict(net, grey):
-    """The probability of interior of every pixel of a slice, in one tile; around it lies its mirror image."""
+def predict(net, grey, views="none"):
+    """The probability of interior of every pixel of a slice, in one tile; around it lies its mirror image. Views
+    "square": the mean over the eight symmetries of the square."""
+    if views == "square":
+        seen = []
+        for quarter in range(4):
+            turned = grey.rot90(quarter)
+            seen.append(np.rot90(predict(net, turned), -quarter))
+            seen.append(np.rot90(predict(net, turned.flip(1))[:, ::-1], -quarter))
+        return np.mean(seen, 0)
     height, width = grey.shape
     halo, covered = HALO, SEEN - 2 * HALO
     assert height <= covered and width <= covered, f"a slice of {height} x {width} does not fit into {covered}"
@@ -196,10 +204,10 @@ def predict(net, grey):
     return F.softmax(logits, 1)[0, 1, :height, :width].numpy()
 
 
-def write_maps(net, slices, folder):
+def write_maps(net, slices, folder, views="none"):
     folder.mkdir(parents=True, exist_ok=True)
     for name, grey in slices.items():
-        Image.fromarray(predict(net, grey)).save(folder / f"{name}.tif")  # 32-bit floats
+        Image.fromarray(predict(net, grey, views)).save(folder / f"{name}.tif")  # 32-bit floats
 
 
 def train(o):
@@ -217,7 +225,10 @@ def train(o):
     run = torch.compile(net) if o.compile else net
     source = Augmentation([g for g, _ in known], [l for _, l in known], weights,
                           torch.Generator().manual_seed(o.seed), not o.no_elastic)
-    optimizer = torch.optim.SGD(net.parameters(), lr=RATE, momentum=MOMENTUM, fused=True)
+    if o.optimizer == "adam":
+        optimizer = torch.optim.Adam(net.parameters(), lr=RATE, fused=True)
+    else:
+        optimizer = torch.optim.SGD(net.parameters(), lr=RATE, momentum=MOMENTUM, fused=True)
     out = pathlib.Path(o.out)
     out.mkdir(parents=True, exist_ok=True)
     begin = time.monotonic()
@@ -251,7 +262,7 @@ def train(o):
                 write_maps(net, unseen, out / f"step_{step + 1:06d}")
                 predicting += time.monotonic() - start
                 times.writerow([step + 1, f"{augmenting:.3f}", f"{learning:.3f}", f"{predicting:.3f}"])
-                torch.save(net.state_dict(), out / "weights.pt")
+                torch.save(net.state_dict(), out / f"step_{step + 1:06d}.pt")
                 print(f"step {step + 1}/{o.steps}: loss {average / weight:.4f}; so far augmentation {augmenting:.0f} s, "
                       f"network {learning:.0f} s, prediction {predicting:.0f} s", flush=True)
 
@@ -261,7 +272,8 @@ def predict_with(o):
     net = Twin().to(memory_format=torch.channels_last)
     net.load_state_dict(load_file(o.weights) if o.weights.endswith(".safetensors") else torch.load(o.weights))
     held = o.holdout.split(",")
-    write_maps(net, {name: grey for name, grey in read_slices(o.images).items() if name in held}, pathlib.Path(o.out))
+    write_maps(net, {name: grey for name, grey in read_slices(o.images).items() if name in held}, pathlib.Path(o.out),
+               o.views)
 
 
 def main():
@@ -275,7 +287,9 @@ def main():
     parser.add_argument("--epoch", type=int, default=500, help="steps between predictions")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=0)
-    parser.add_argument("--weights", help="to predict with: Oxbow's safetensors file, or weights.pt of a twin")
+    parser.add_argument("--weights", help="to predict with: Oxbow's safetensors file, or a twin's step_<n>.pt")
+    parser.add_argument("--views", choices=["none", "square"], default="none", help="to average when predicting")
+    parser.add_argument("--optimizer", choices=["sgd", "adam"], default="sgd")
     parser.add_argument("--no-elastic", action="store_true")
     parser.add_argument("--no-weights", action="store_true")
     parser.add_argument("--compile", action="store_true", help="through torch.compile")
