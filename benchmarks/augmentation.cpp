@@ -4,6 +4,7 @@
 #include <oxbow/augment/gather.hpp>
 #include <oxbow/augment/grey.hpp>
 #include <oxbow/augment/rigid.hpp>
+#include <oxbow/core/threads.hpp>
 #include <oxbow/objects/border_weights.hpp>
 
 #include "networks.hpp"
@@ -22,14 +23,15 @@ sample whole() {
   return s;
 }
 
-/// One sample of 256 × 256, on one thread.
+/// One sample of 256 × 256, on as many threads as the argument says; 0: one for each core, as a training step has.
 template <class Pipeline> void make_sample(benchmark::State& state, Pipeline const& maps) {
+  thread_pool pool{static_cast<int>(state.range(0))};
   extent const tile{1, 256, 256};
   sample const from = whole();
   sample to{image<float>(tile), label_image(tile), image<float>(tile)};
   std::uint32_t step = 0;
   for (auto _ : state) {
-    gather(from, draw(maps, {1, step++, 0}, tile), {0, 100, 120}, to);
+    gather(from, draw(maps, {1, step++, 0}, tile), {0, 100, 120}, to, pool);
     benchmark::DoNotOptimize(to.input.data.data());
   }
 }
@@ -45,9 +47,13 @@ void weigh(benchmark::State& state) {
   for (auto _ : state) benchmark::DoNotOptimize(border_weights{}(from.labels).data.data());
 }
 
+void on_one_and_all(benchmark::internal::Benchmark* b) {
+  b->ArgName("threads")->Arg(1)->Arg(0)->UseRealTime()->Unit(benchmark::kMillisecond);
+}
+
 }  // namespace
 
-BENCHMARK(copy)->Name("augment/copy/256")->Unit(benchmark::kMillisecond);
-BENCHMARK(paper)->Name("augment/paper/256")->Unit(benchmark::kMillisecond);
-BENCHMARK(paper_and_blur)->Name("augment/paper with blur/256")->Unit(benchmark::kMillisecond);
+BENCHMARK(copy)->Name("augment/copy/256")->Apply(on_one_and_all);
+BENCHMARK(paper)->Name("augment/paper/256")->Apply(on_one_and_all);
+BENCHMARK(paper_and_blur)->Name("augment/paper with blur/256")->Apply(on_one_and_all);
 BENCHMARK(weigh)->Name("border_weights/512")->Unit(benchmark::kMillisecond);
