@@ -5,7 +5,8 @@
     twin.py predict --images train/image --holdout 02,07 --weights run/weights.safetensors --out maps
 
 Each epoch leaves out/step_<n>/<slice>.tif, the probability of interior of every slice held out, which
-examples/score_maps scores, and out/step_<n>.pt, its weights. times.csv has the seconds of the augmentation and of the network, loss.csv the losses.
+examples/score_maps scores, and out/step_<n>.pt, the weights. times.csv has the seconds of the augmentation and of the
+network, loss.csv the losses.
 Written from the documented meaning of Oxbow's layers and augmentations; random numbers are PyTorch's own.
 """
 import argparse

@@ -262,7 +262,7 @@ template <form Form, class Arch, int Most> class tile_program : public fast_conv
         if (follows && pool_grad_stored_at_once(I)) {
           if (!measuring())
             store_pool_grad<Arch, Form.function_at(I)>(made_[o.in[0].made], s_.operands[o.in[1].first],
-                                                    rest_of_pool_grad(I), c_->arena);
+                                                       rest_of_pool_grad(I), c_->arena);
           return finish(I, patch::over(nullptr, out, o.out_channels));
         }
       }
