@@ -30,12 +30,11 @@ inline constexpr membrane_column membrane_columns[] = {
 /// Each score at the threshold that is best for it, as the challenge takes them, and the objects lost at that of the
 /// warping error.
 inline oxbow::membrane_scores best_of(oxbow::membrane_report const& r) {
-  auto const* const warped = r.least_warped();
   return {.v_rand = r.v_rand(),
           .v_info = r.v_info(),
           .rand_error = r.rand_error(),
           .warping_error = r.warping_error(),
-          .lost_objects = warped ? warped->lost_objects : oxbow::membrane_scores{}.lost_objects,
+          .lost_objects = r.lost_objects(),
           .pixel_error = r.pixel_error(),
           .wrong_pixels = r.wrong_pixels(),
           .iou = r.iou(),

@@ -197,7 +197,8 @@ template <class Network, class Backend> void run_membranes(membrane_settings con
   report.table(membrane_titles("threshold"), threshold_rows(scores),
                "The best network's scores at each threshold on the probability of interior; the challenge takes each "
                "score at its own best threshold. Lost: the share of cells of which nothing is found, which the warping "
-               "error does not count. Views averaged: " + s.views + (s.in_order ? ". Borders closed, doubtful regions given up." : "."));
+               "error does not count. Views averaged: " + s.views +
+                   (s.in_order ? ". Borders closed, doubtful regions given up." : "."));
   for (std::size_t i = 0; i < std::min<std::size_t>(4, sets.unseen.size()); ++i)
     show_slice(report, sets.unseen.names[i], sets.unseen.images[i], sets.unseen.labels[i], interior[i],
                scores.least_warped()->threshold);

@@ -237,11 +237,13 @@ TEST_CASE("each score is taken at its own best threshold, the warping error up t
   CHECK(report.warping_error() == warped);
   CHECK(report.at[10].warping_error == 0);  // all is membrane: objects are deleted, and none split or merged
   CHECK(report.at[10].lost_objects == 1);
+  CHECK(report.lost_objects() == report.least_warped()->lost_objects);
   CHECK(report.least_warped()->warping_error == warped);
   CHECK(report.least_warped() == &*std::ranges::find(report.at, warped, &membrane_scores::warping_error));
   auto const unwarped = score_membranes({&labels, 1}, {&p, 1}, {.warping = false});
   CHECK(std::isnan(unwarped.warping_error()));
   CHECK(std::isnan(unwarped.at[5].lost_objects));
+  CHECK(std::isnan(unwarped.lost_objects()));
   CHECK(unwarped.least_warped() == nullptr);
 }
 

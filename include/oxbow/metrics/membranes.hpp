@@ -55,6 +55,11 @@ struct membrane_report {
     auto const row = std::ranges::find(at, warping_error(), &membrane_scores::warping_error);
     return row == at.end() ? nullptr : &*row;
   }
+  /// At that threshold.
+  double lost_objects() const {
+    auto const* const row = least_warped();
+    return row ? row->lost_objects : std::numeric_limits<double>::quiet_NaN();
+  }
   double pixel_error() const { return best(&membrane_scores::pixel_error, -1); }
   double wrong_pixels() const { return best(&membrane_scores::wrong_pixels, -1); }
   double iou() const { return best(&membrane_scores::iou); }
@@ -81,7 +86,6 @@ struct slice_scores {
   double v_rand = 0, v_info = 0;
   pair_counts pairs;
   warping_errors warping;
-  std::int64_t objects = 0;
   std::int64_t both = 0, proposed = 0, interior = 0, wrong = 0, pixels = 0;
 };
 
@@ -99,7 +103,6 @@ inline slice_scores score_slice(label_image const& truth, instance_image const& 
   s.v_rand = rand_score(thinned).score, s.v_info = information_score(thinned).score;
   s.pairs = pair_counts{overlap_table(objects, components_of(interior).objects)};
   if (warping) s.warping = warping_error(truth, proposed, threshold);
-  s.objects = *std::ranges::max_element(objects.data);
   return s;
 }
 
@@ -123,6 +126,7 @@ membrane_report score_membranes(std::span<label_image const> truth, std::span<im
     image<float> proposed;
   };
   std::vector<slice> slices;
+  std::int64_t objects = 0;
   for (std::size_t i = 0; i < truth.size(); ++i) {
     label_image const& labels = truth[i];
     if (labels.size != interior[i].size || interior[i].channels != 1 || labels.empty())
@@ -141,7 +145,8 @@ membrane_report score_membranes(std::span<label_image const> truth, std::span<im
       slice s{label_image(one), {}, image<float>(one)};
       std::copy_n(labels.data.begin() + z * plane, plane, s.labels.data.begin());
       std::copy_n(interior[i].data.begin() + z * plane, plane, s.proposed.data.begin());
-      s.objects = components_of(s.labels).objects;
+      components found = components_of(s.labels);
+      objects += found.count, s.objects = std::move(found.objects);
       slices.push_back(std::move(s));
     }
   }
@@ -158,7 +163,7 @@ membrane_report score_membranes(std::span<label_image const> truth, std::span<im
     for (std::size_t i = 0; i < slices.size(); ++i) {
       auto const& s = pieces[i * rows + t];
       all.v_rand += s.v_rand, all.v_info += s.v_info, all.pairs += s.pairs, all.warping += s.warping;
-      all.objects += s.objects, all.both += s.both, all.proposed += s.proposed, all.interior += s.interior;
+      all.both += s.both, all.proposed += s.proposed, all.interior += s.interior;
       all.wrong += s.wrong, all.pixels += s.pixels;
     }
     auto const ratio = [](std::int64_t part, std::int64_t whole) {
@@ -171,7 +176,7 @@ membrane_report score_membranes(std::span<label_image const> truth, std::span<im
     row.rand_error = 1 - all.pairs.score().score;
     if (options.warping) {
       row.warping_error = all.warping.error();
-      row.lost_objects = ratio(all.warping.deletions, all.objects);
+      row.lost_objects = ratio(all.warping.deletions, objects);
     }
     row.dice = ratio(2 * all.both, all.proposed + all.interior);
     row.iou = ratio(all.both, all.proposed + all.interior - all.both);
