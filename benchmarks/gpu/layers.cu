@@ -289,31 +289,31 @@ template <class E> ops::tensor<double> channel_of(map<E> const& m, int c) {
   return ops::make_tensor<double>({1, m.height, m.width}, 1, [&](int, ops::pixel p) { return m(p.y, p.x, c); });
 }
 
-/// The gradients of weights and bias, and the pass that adds the blocks' sums.
+/// The gradients of weights and bias, in a launch of their own, and the pass that adds the bias up.
 template <int I> bool weight_gradient() {
   constexpr conv_shape s = layers[I].shape;
-  constexpr on_cuda::grad_choice choice = tune::pick_grad(s, chip::limits);
+  constexpr on_cuda::grad_tile tile = tune::pick_grad(s, chip::limits);
   constexpr int inputs = s.first + s.second;
-  using kernel = on_cuda::conv_3x3_grad_weight<choice.tile, T>;
+  using kernel = on_cuda::conv_3x3_grad_weight<T, tile>;
   map<T> const first(s.in_height(), s.in_width(), s.first, 1), second(s.in_height(), s.in_width(), s.second, 2);
   map<T> const dy(s.height, s.width, s.outputs, 6);
-  int const parts = choice.splits * s.chunks();
-  auto sums = kernel::sums_of(s, nullptr, nullptr);
-  device_array<float> partial(static_cast<std::size_t>(sums.split_floats() * choice.splits));
-  device_array<float> partial_bias(static_cast<std::size_t>(parts) * s.outputs);
+  std::vector<on_cuda::stream_job> const stream(1, kernel::stream_of(s, tile, chip::limits));
+  auto const shares = tune::share_out(stream, 2 * chip::limits.multiprocessors, tune::grad_tile_cycles);
+  int const blocks = shares.blocks();
   device_array<float> dw(static_cast<std::size_t>(s.outputs) * inputs * 9), db(static_cast<std::size_t>(s.outputs));
-  sums.weight = partial.data(), sums.bias = partial_bias.data();
+  device_array<float> const bias_sums(static_cast<std::size_t>(s.chunks() * s.outputs));
+  device_array<double> const squares(static_cast<std::size_t>(tune::grad_tiles(s)));
   std::string const what = name("weight gradient", s);
-  constexpr bool adds = choice.adds();
-  device_array<float> slots(static_cast<std::size_t>(adds ? kernel::slot_floats(s, choice.splits) : 0));
-  device_array<unsigned> arrived(std::vector<unsigned>(static_cast<std::size_t>(tune::grad_tiles(s))));
+  device_array<on_cuda::grad_job<T>> const job(std::vector<on_cuda::grad_job<T>>{
+      {s, first.source(), second.source(), dy.view(), dw.data(), bias_sums.data(), squares.data()}});
+  device_array<on_cuda::stream_segment> const segments(shares.segments);
+  device_array<int> const first_of(shares.first_of);
+  device_array<float> const slots(static_cast<std::size_t>(kernel::slot_floats(blocks)));
+  device_array<unsigned> const arrived(std::vector<unsigned>(static_cast<std::size_t>(kernel::counters(blocks))));
   device_array<on_cuda::run_scalars> const run(std::vector<on_cuda::run_scalars>(1));
-  on_cuda::grad_target to;
-  device_array<double> const squares(static_cast<std::size_t>(adds ? tune::grad_tiles(s) : 0));
-  if (adds) to = {dw.data(), slots.data(), arrived.data(), run.data(), squares.data()};
-  launch<kernel>({s, first.source(), second.source(), dy.view(), sums, choice.splits, to}, what);
-  finish({sums, adds ? nullptr : dw.data(), db.data(), choice.splits, parts, s.first_chunks() * 32, s.first, s.second, s.outputs,
-          s.outputs, 9, 9l * inputs}, what);
+  launch<kernel>({job.data(), segments.data(), first_of.data(), blocks, slots.data(), arrived.data(), run.data()}, what);
+  finish({.sums = {.bias = bias_sums.data()}, .bias = db.data(), .splits = 1, .bias_parts = s.chunks(),
+          .bias_count = s.outputs}, what);
   comparison equal{what};
   auto const is = dw.host(), is_bias = db.host();
   random_stream const pick{1, purpose::noise, 7, 0};

@@ -1,17 +1,30 @@
-// Fused equals unfused whatever is fused: each of the 32 choices, and all of it with narrow heads.
+// Fused equals unfused whatever is fused: each of the 32 choices, and all of it with narrow heads and with gradients
+// that wait.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <numeric>
+
+#include <oxbow/lower/differentiate.hpp>
 
 #include "law.hpp"
 #include "networks.hpp"
 using namespace oxbow;
 using namespace oxbow::testing;
 
+namespace {
+/// Is this the last step whose gradient can wait?
+bool is_last(lowering const& l, flat_graph const& net, int step) {
+  for (int s = step + 1; s < l.fused.count(); ++s)
+    if (can_wait(net.ops[l.fused.anchor[s]])) return false;
+  return true;
+}
+}  // namespace
+
 TEST_CASE("fused equals unfused for each choice of fusions") {
   std::vector<int> all(32);
   std::iota(all.begin(), all.end(), 0);
-  all.push_back(63);
+  for (int const bits : {47, 63, 127}) all.push_back(bits);
   SUBCASE("the paper's pattern") { check_laws<small_paper>({1, 40, 44}, 1, 1, all); }
   SUBCASE("a graph with wires across") { check_laws<crossed>({1, 8, 6}, 1, 1, all); }
   SUBCASE("nested skips") { check_laws<plus_plus>({1, 8, 12}, 1, 2, all); }
@@ -24,4 +37,37 @@ TEST_CASE("fused equals unfused for each choice of fusions") {
   SUBCASE("the image is the skip") { check_laws<image_is_the_skip>({1, 12, 10}, 1, 2, all); }
   SUBCASE("more functions than a step takes") { check_laws<chain_of_functions>({1, 6, 6}, 1, 1, all); }
   SUBCASE("3-D with everything") { check_laws<volume_of_everything>({6, 9, 6}, 0, 2, all); }
+}
+
+TEST_CASE("gradients of 3x3 weights wait until there is enough of them, and nothing else moves") {
+  auto const forward = forward_graph<small_paper>({1, 44, 48}, 1, 1);
+  auto const net = std::make_unique<flat_graph>(differentiate(*forward, loss_of<cross_entropy>::self));
+  auto const unmoved = lower(*net);
+  std::int64_t most = 0;
+  for (op const& o : net->ops)
+    if (can_wait(o)) most = std::max(most, work_of(*net, o));
+  for (std::int64_t const together : {std::int64_t{1}, most / 2, most, 2 * most, 1000 * most}) {
+    CAPTURE(together);
+    auto const moved = lower(*net, {.gradients_together = together});
+    REQUIRE(moved->fused.count() == unmoved->fused.count());
+    std::vector<int> waiting[2], others[2];
+    int groups = 0, runs = 0;
+    std::int64_t work = 0;
+    for (int m = 0; m < 2; ++m)
+      for (int a : (m ? moved : unmoved)->fused.anchor) (can_wait(net->ops[a]) ? waiting : others)[m].push_back(a);
+    CHECK(waiting[0] == waiting[1]);
+    CHECK(others[0] == others[1]);
+    REQUIRE(waiting[0].size() >= 3);
+    for (int s = 0; s < moved->fused.count(); ++s) {
+      op const& o = net->ops[moved->fused.anchor[s]];
+      if (!can_wait(o)) continue;
+      work += work_of(*net, o);
+      bool const ends = s + 1 == moved->fused.count() || !can_wait(net->ops[moved->fused.anchor[s + 1]]);
+      runs += ends;
+      if (work >= together) work = 0, ++groups;
+      else CHECK((!ends || is_last(*moved, *net, s)));
+    }
+    CHECK(runs <= groups + 1);
+    if (together > most * 100) CHECK(runs == 1);
+  }
 }

@@ -93,7 +93,8 @@ std::string fault(placement const& p) {
 
 fusions choice(int bits) {
   return {(bits & 1) != 0, (bits & 2) != 0,  (bits & 4) != 0,
-          (bits & 8) != 0, (bits & 16) != 0, (bits & 32) != 0 ? 64 : 0};
+          (bits & 8) != 0, (bits & 16) != 0, (bits & 32) != 0 ? 64 : 0,
+          (bits & 64) != 0 ? 100'000 : 0};  // two or three of the tests' layers
 }
 
 /// All that has a name and could be the output is supervised.

@@ -34,14 +34,15 @@ bool overlap(buffer const& a, buffer const& b);
 /// Says which two live buffers overlap or which one lies outside, or nothing.
 std::string fault(placement const& p);
 
-/// The choice of fusions with this number, 0 … 63; 31 is everything, 47 what a back end with matrix units asks for.
+/// The choice of fusions with this number, 0 … 127; 31 is everything for the host, 47 what a back end with matrix units asks
+/// for, and 111 what it asks for in training.
 fusions choice(int bits);
 
 /// Holds a network, inference and training, to its laws, for each of these choices of fusions.
 void check_laws(flat_graph const& forward, std::vector<int> const& choices);
 
 template <class Net>
-void check_laws(extent wish, int first_axis, int channels, std::vector<int> const& choices = {31, 47}) {
+void check_laws(extent wish, int first_axis, int channels, std::vector<int> const& choices = {31, 111}) {
   check_laws(*forward_graph<Net>(wish, first_axis, channels), choices);
 }
 

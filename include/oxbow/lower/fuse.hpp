@@ -4,6 +4,7 @@
 
 #include <oxbow/core/layout.hpp>
 #include <oxbow/graph/graph.hpp>
+#include <oxbow/lower/work.hpp>
 
 namespace oxbow {
 
@@ -17,7 +18,16 @@ struct fusions {
   /// Not 0: heads are only those behind a 3×3 convolution to so many channels at most, and where such a step ends in
   /// the loss the way back begins in it, so that nobody stores the map that the head reads.
   int narrow_heads = 0;
+  /// Not 0: gradients of 3×3 weights wait for those after them until there are so many multiply-adds together, so that
+  /// one launch can share them out evenly. What they read lies in memory meanwhile.
+  std::int64_t gradients_together = 0;
 };
+
+/// What waits for others of its kind under fusions::gradients_together.
+constexpr bool can_wait(op const& o) {
+  return o.kind == op_kind::convolve_grad_weight && o.window == extent{1, 3, 3} && o.stride.volume() == 1 &&
+         o.dilation.volume() == 1;
+}
 
 /// A fused graph is the same graph with two marks: the step that each op runs in, and whether each
 /// value is stored. A value that is not stored is computed where it is read. So a fusion cannot change
@@ -286,6 +296,31 @@ struct fuser {
     return value == g.net.output ? none : reader;
   }
 
+  /// Gradients of weights, which no step reads, move behind others, until they are worth a launch.
+  constexpr void gather_gradients() {
+    list<int, limits::ops> order, waiting, number;
+    std::int64_t work = 0;
+    auto const flush = [&] {
+      for (int s : waiting) order.push(s);
+      waiting.resize(0), work = 0;
+    };
+    for (int s = 0; s < g.count(); ++s) {
+      if (!can_wait(anchor(s))) {
+        order.push(s);
+        continue;
+      }
+      waiting.push(s);
+      if ((work += work_of(g.net, anchor(s))) >= on.gradients_together) flush();
+    }
+    flush();
+    number.resize(g.count());
+    list<int, limits::ops> anchors;
+    for (int s : order) number[s] = anchors.push(g.anchor[s]);
+    g.anchor = anchors;
+    for (int& s : g.step_of)
+      if (s != none) s = number[s];
+  }
+
   /// Numbers the steps that are left without gaps.
   constexpr void renumber() {
     list<int, limits::ops> used, number;
@@ -309,6 +344,7 @@ constexpr fused_graph fuse(flat_graph const& net, fusions on = {}) {
   f.mark();
   if (on.views) f.store_parts();
   if (on.recompute) f.recompute();
+  if (on.gradients_together > 0) f.gather_gradients();
   return f.g;
 }
 

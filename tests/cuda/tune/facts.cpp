@@ -1,11 +1,16 @@
 // The rules that choose tiles: sound for every shape, and what they are to be for the network of the paper. No GPU.
+#include <algorithm>
+#include <cstdint>
 #include <initializer_list>
+#include <random>
+#include <vector>
 
 #include <doctest/doctest.h>
 
 #include <oxbow/cuda/tile/packing.hpp>
 #include <oxbow/cuda/tune/conv_tile.hpp>
 #include <oxbow/cuda/tune/grad_tile.hpp>
+#include <oxbow/cuda/tune/stream_k.hpp>
 #include <oxbow/cuda/tune/window_tile.hpp>
 using namespace oxbow::on_cuda;
 
@@ -107,19 +112,84 @@ TEST_CASE("every shape has a tile, however small or odd") {
       }
 }
 
-TEST_CASE("weight gradients have as many blocks as the chip holds, and no block without pixels") {
+TEST_CASE("weight gradients have patches that fit, and two blocks fit a multiprocessor") {
   for (chip const& c : {sm80::limits, sm90::limits})
     for (conv_shape const& s : paper) {
-      auto const g = tune::pick_grad(s, c);
-      CHECK(g.splits >= 1);
-      CHECK(g.splits <= tune::patches(s, g.tile.rows));
-      CHECK(tune::grad_tiles(s) * g.splits >= 0.95 * c.multiprocessors);
-      CHECK(2 * (g.tile.stages * g.tile.stage_bytes() + 1024) <= c.shared);
-      CHECK(g.tile.stages >= 2);
+      grad_tile const t = tune::pick_grad(s, c);
+      CHECK(2 * (t.stages * t.stage_bytes() + 2048) <= c.shared);
+      CHECK(t.stages >= 2);
+      CHECK(tune::patches(s, t.rows) * t.rows * 8 <= 1.2 * s.height * s.width);
     }
-  for (int size : {1, 3, 9})
-    CHECK(tune::pick_grad({size, size, 8, 0, 8}, sm80::limits).splits <=
-          tune::ceil_div(size, 4) * tune::ceil_div(size, 8));
+}
+
+TEST_CASE("a stream of tiles is shared out once and evenly") {
+  std::mt19937 random{7};
+  auto const number = [&](int low, int high) { return std::uniform_int_distribution<int>{low, high}(random); };
+  for (int trial = 0; trial < 300; ++trial) {
+    std::vector<stream_job> jobs(static_cast<std::size_t>(number(1, 5)));
+    std::int64_t all = 0, longest = 0;
+    for (stream_job& j : jobs) {
+      j = {number(1, 40), number(1, trial % 3 == 0 ? 300 : 12), number(1, 3000), number(0, 6000)};
+      all += j.tiles * (j.patches * j.patch + j.tile);
+      longest = std::max(longest, j.patch + j.tile);
+    }
+    int const most = number(1, 264), least = number(1, 6000);
+    CAPTURE(trial);
+    auto const shares = tune::share_out(jobs, most, least);
+    REQUIRE(shares.blocks() >= 1);
+    CHECK(shares.blocks() <= most);
+    CHECK((shares.blocks() == 1 || all / shares.blocks() >= 4 * least));
+    REQUIRE(shares.first_of.front() == 0);
+    REQUIRE(shares.first_of.back() == static_cast<int>(shares.segments.size()));
+    // all patches in their order, none twice
+    std::size_t job = 0;
+    int tile = 0, at = 0, wrong = 0;
+    for (int block = 0; block < shares.blocks(); ++block) {
+      int const begin = shares.first_of[static_cast<std::size_t>(block)],
+                end = shares.first_of[static_cast<std::size_t>(block) + 1];
+      CHECK(begin < end);
+      std::int64_t work = 0;
+      for (int i = begin; i < end; ++i) {
+        stream_segment const& s = shares.segments[static_cast<std::size_t>(i)];
+        stream_job const& j = jobs[static_cast<std::size_t>(s.job)];
+        wrong += s.job != static_cast<int>(job) || s.tile != tile || s.from != at || s.to <= s.from || s.to > j.patches;
+        // who shares it: the blocks from the one that has its beginning to the one that has its end
+        wrong += s.first > block || s.last < block || (s.from == 0) != (s.first == block) ||
+                 (s.to == j.patches) != (s.last == block);
+        // only the first tile goes on, and only the last is left to others
+        wrong += (s.from > 0 && i != begin) || (s.to < j.patches && i != end - 1);
+        work += (s.to - s.from) * j.patch + (s.to == j.patches ? j.tile : 0);
+        at = s.to;
+        if (at == j.patches) at = 0, ++tile;
+        if (tile == j.tiles) tile = 0, ++job;
+      }
+      // an equal part, but for what is not cut: a patch, the end of a tile, and the least worth cutting, at both ends
+      CHECK(work <= all / shares.blocks() + 2 * (longest + least));
+    }
+    CHECK(wrong == 0);
+    CHECK(job == jobs.size());
+  }
+}
+TEST_CASE("the gradients of the paper's network are shared out within two in a hundred") {
+  std::vector<stream_job> jobs;
+  std::int64_t all = 0;
+  for (conv_shape const& s : paper) {
+    grad_tile const t = tune::pick_grad(s, sm80::limits);
+    jobs.push_back({tune::grad_tiles(s), tune::patches(s, t.rows), tune::patch_cycles(t, sm80::limits),
+                    tune::grad_tile_cycles});
+    all += jobs.back().tiles * (jobs.back().patches * jobs.back().patch + jobs.back().tile);
+  }
+  auto const shares = tune::share_out(jobs, 216, tune::grad_tile_cycles);
+  CHECK(shares.blocks() == 216);
+  for (int block = 0; block < 216; ++block) {
+    std::int64_t work = 0;
+    for (int i = shares.first_of[static_cast<std::size_t>(block)];
+         i < shares.first_of[static_cast<std::size_t>(block) + 1]; ++i) {
+      stream_segment const& s = shares.segments[static_cast<std::size_t>(i)];
+      work += (s.to - s.from) * jobs[static_cast<std::size_t>(s.job)].patch + tune::grad_tile_cycles;
+    }
+    CHECK(static_cast<double>(work) < 1.02 * static_cast<double>(all) / 216);
+  }
 }
 
 TEST_CASE("up-convolutions get a tile that fills the chip") {

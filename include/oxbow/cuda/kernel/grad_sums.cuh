@@ -1,4 +1,4 @@
-// Where the blocks of a weight gradient leave their sums, and how they write a gradient that needs no further pass.
+// Where the blocks of a weight gradient leave their sums.
 #pragma once
 #include <cstdint>
 #include <cuda_bf16.h>
@@ -14,10 +14,10 @@ namespace oxbow::on_cuda {
 /// Partial sums: (split, tap, input, output), with inputs and outputs rounded up to whole tiles (of at least 8 and 32),
 /// and those of the bias: (part, channel). A quad of lanes stores the 32 bytes of a sector.
 struct grad_sums {
-  float* weight;
-  float* bias;         ///< may be null
-  int inputs, outputs; ///< rounded up
-  int taps;
+  float* weight = nullptr;
+  float* bias = nullptr;       ///< may be null
+  int inputs = 0, outputs = 0; ///< rounded up
+  int taps = 0;
 
   constexpr OXBOW_DEVICE std::int64_t split_floats() const { return std::int64_t{taps} * inputs * outputs; }
 
@@ -29,15 +29,6 @@ struct grad_sums {
     *reinterpret_cast<float2*>(to) = {d[0], d[1]};
     *reinterpret_cast<float2*>(to + 8 * outputs) = {d[2], d[3]};
   }
-};
-
-/// Where a block writes a gradient itself.
-struct grad_target {
-  float* weight = nullptr;           ///< null: sums are left for finish_gradients
-  float* slots = nullptr;            ///< of the blocks that share a tile: (tile, split); see shared_sums.cuh
-  unsigned* arrived = nullptr;       ///< a counter per tile, zero
-  run_scalars const* run = nullptr;
-  double* squares = nullptr;         ///< of the gradients of each tile
 };
 
 /// Sums of a bias in the fragments of a product with ones: (16 channels, 8 times the same). Rows g and g + 8 are

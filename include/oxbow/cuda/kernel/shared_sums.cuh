@@ -40,6 +40,27 @@ template <int Threads, int M, int N> struct shared_sums {
     return true;
   }
 
+  /// The same where many may share a tile: `fan` neighbours add up, then as many of their sums, and so on, so that no
+  /// block adds a hundred. A group's sum lies in the slot of its first member.
+  ///
+  /// slot(i): of the tile's i-th block of `count`; counter(level, i): of the group that begins with it, on each level
+  template <class Slot, class Counter>
+  __device__ static bool last_of_many(accumulators& acc, Slot const& slot, int count, int mine, Counter const& counter,
+                                      unsigned& shared_flag) {
+    for (int level = 0, stride = 1; count > 1; ++level, stride *= fan, mine /= fan, count = (count + fan - 1) / fan) {
+      int const from = mine / fan * fan, to = min(from + fan, count) - 1;
+      if (from == to) continue;
+      __syncthreads();  // nobody reads the flag any more
+      if (!last_to_arrive(acc, [&](int b) { return slot(b * stride); }, from, to, mine, counter(level, from * stride),
+                          shared_flag))
+        return false;
+    }
+    return true;
+  }
+  static constexpr int fan = 6;
+  /// Levels for so many blocks.
+  static constexpr int levels(int blocks) { return blocks <= 1 ? 0 : 1 + levels((blocks + fan - 1) / fan); }
+
  private:
   __device__ static void leave(accumulators const& acc, float4* mine) {
 #pragma unroll

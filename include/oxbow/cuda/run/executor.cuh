@@ -7,7 +7,7 @@
 #include <oxbow/cuda/kernel/finish_gradients.cuh>
 #include <oxbow/cuda/kernel/pack_weights.cuh>
 #include <oxbow/cuda/run/device.cuh>
-#include <oxbow/cuda/run/matrix_grad_step.cuh>
+#include <oxbow/cuda/run/gathered_gradients.cuh>
 #include <oxbow/cuda/run/matrix_step.cuh>
 #include <oxbow/cuda/run/memory.cuh>
 #include <oxbow/cuda/run/octet_step.cuh>
@@ -139,8 +139,15 @@ template <class Program, element Type, class Chip> class executor {
                           kind == op_kind::convolve_grad || kind == op_kind::up_convolve_grad;
     if constexpr (view::for_matrices && weights) {
       using on_matrices = matrix_grad_step<view, Chip>;
-      if constexpr (on_matrices::fits()) prepare_on_matrices<on_matrices>(s);
-      else prepare_plain<I>(s);
+      using gathered = gathered_gradients<Program, Type, Chip>;
+      if constexpr (gathered::template holds<I>()) {
+        on_matrices::prepare(s, needs_);
+        if constexpr (!gathered::template holds<I + 1>()) gathered::prepare(s, needs_), ++launches_, ++on_matrices_;
+      } else if constexpr (on_matrices::fits()) {
+        prepare_on_matrices<on_matrices>(s);
+      } else {
+        prepare_plain<I>(s);
+      }
     } else if constexpr (view::for_matrices && data) {
       using on_matrices = matrix_step<view, Chip>;
       if constexpr (on_matrices::fits()) prepare_on_matrices<on_matrices>(s);
@@ -221,7 +228,8 @@ template <class Program, element Type, class Chip> class executor {
     std::int64_t const ops = table.take(bytes_of(ops_)), operands = table.take(bytes_of(operands_)),
                        uses = table.take(bytes_of(uses_)), jobs = table.take(bytes_of(jobs_.jobs)),
                        copies = table.take(bytes_of(jobs_.copies)),
-                       finishes = table.take(static_cast<std::int64_t>(needs_.finishes.size() * sizeof(finish_job)));
+                       finishes = table.take(static_cast<std::int64_t>(needs_.finishes.size() * sizeof(finish_job))),
+                       others = table.take(needs_.table_bytes);
     std::int64_t const tables_at = c.take(table.bytes()), run = c.take(sizeof(run_scalars));
     carver up;
     up.take(layout::bytes(image().size, image().channels, 32));
@@ -249,6 +257,7 @@ template <class Program, element Type, class Chip> class executor {
     device_jobs_ = reinterpret_cast<parameter_job const*>(p + tables_at + jobs);
     device_copies_ = reinterpret_cast<packed_copy const*>(p + tables_at + copies);
     device_finishes_ = reinterpret_cast<finish_job const*>(p + tables_at + finishes);
+    context_.tables = p + tables_at + others;
     staged_ = p + staged;
     pinned_ = pinned_memory{2 * upload_bytes_, name_ + " uploads"};
     std::memset(pinned_.data(), 0, static_cast<std::size_t>(2 * upload_bytes_));
@@ -265,6 +274,9 @@ template <class Program, element Type, class Chip> class executor {
       last.back().first_block = last_block, last_block += last.back().blocks();
     }
     copy(p + tables_at + finishes, last.data(), bytes_of(last), order_, name_ + " tables");
+    std::vector<std::byte> asked_for(static_cast<std::size_t>(needs_.table_bytes));
+    for (auto const& write : needs_.tables) write(context_, asked_for.data());
+    copy(p + tables_at + others, asked_for.data(), bytes_of(asked_for), order_, name_ + " tables");
     zero(context_.arrived, needs_.counters * 4);
     zero(context_.squares, std::int64_t{parts_of_squares()} * 8);
     zero(context_.fragments, needs_.packed_bytes);  // what packing adds to a tensor is never written

@@ -43,9 +43,17 @@ template <class Step, class Chip> struct matrix_grad_step {
     return !up || (op.window == op.stride && op.in[1].count == 1 && Step::covers(x(0), x_size));
   }
   static constexpr extent x_size{1, op.in_size.height / op.stride.height, op.in_size.width / op.stride.width};
+  /// Is it one of those that share a launch with the steps beside them? Then prepare() adds no launch: see
+  /// gathered_gradients.cuh.
+  static constexpr bool gathers() { return fits() && is_3x3 && !reads_image; }
+  /// The tile that it asks of that launch.
+  static constexpr grad_tile tile() {
+    if constexpr (gathers()) return tune::picked_grad<shape_3x3(), Chip, sizeof(T)>;
+    else return {};
+  }
   static void prepare(prepared_step& step, program_needs<T>& needs) {
     if constexpr (reads_image) prepare_image(step, needs);
-    else if constexpr (is_3x3) prepare_3x3(step, needs);
+    else if constexpr (is_3x3) gather_3x3(needs);
     else prepare_window(step, needs);
   }
 
@@ -58,45 +66,43 @@ template <class Step, class Chip> struct matrix_grad_step {
       return s;
     }
   };
-  static places leave(program_needs<T>& needs, grad_sums const& s, int splits, int bias_parts, bool adds = false) {
-    return {adds ? 0 : needs.leave(s.split_floats() * splits),
-            has_bias ? needs.leave(std::int64_t{bias_parts} * layout_of_octets::padded(outputs)) : 0,
+  static places leave(program_needs<T>& needs, grad_sums const& s, int splits, int bias_parts) {
+    return {needs.leave(s.split_floats() * splits), leave_bias(needs, bias_parts),
             needs.parameters[op.parameter].offset, has_bias ? needs.parameters[op.parameter + 1].offset : 0};
   }
-  static void finish(program_needs<T>& needs, places const& p, layer_sums what, bool adds = false) {
-    if (adds && !has_bias) return;
-    int const blocks = (adds ? 0 : what.weight_blocks()) + (has_bias ? what.bias_blocks() : 0);
-    needs.finish(blocks, [p, what, adds](run_context const& c) {
+  static std::int64_t leave_bias(program_needs<T>& needs, int parts) {
+    return has_bias ? needs.leave(std::int64_t{parts} * layout_of_octets::padded(outputs)) : 0;
+  }
+  static void finish(program_needs<T>& needs, places const& p, layer_sums what) {
+    needs.finish(what.weight_blocks() + (has_bias ? what.bias_blocks() : 0), [p, what](run_context const& c) {
       layer_sums l = what;
-      l.sums = p.in(c, l.sums), l.weight = adds ? nullptr : c.gradients + p.to_weight;
+      l.sums = p.in(c, l.sums), l.weight = c.gradients + p.to_weight;
       if (has_bias) l.bias = c.gradients + p.to_bias;
       return finish_job{.layer = l};
     });
   }
 
-  static void prepare_3x3(prepared_step& step, program_needs<T>& needs) {
-    static constexpr conv_shape shape{op.in_size.height, op.in_size.width, first, second, outputs, op.border.height,
-                                      x(0).mirrored ? beyond::mirror : beyond::zeros};
-    static constexpr grad_choice choice = tune::picked_grad<shape, Chip, sizeof(T)>;
-    using kernel = conv_3x3_grad_weight<choice.tile, T>;
-    static constexpr int parts = choice.splits * shape.chunks();
-    grad_sums const sums = kernel::sums_of(shape, nullptr, nullptr);
-    static constexpr bool adds = choice.adds();
-    places const p = leave(needs, sums, choice.splits, parts, adds);
-    if (adds) needs.share(kernel::slot_floats(shape, choice.splits), tune::grad_tiles(shape));
-    std::int64_t const squares = needs.measure(adds ? tune::grad_tiles(shape) : 0);
-    step.launches.push_back([sums, p, squares, &step](run_context const& c, cudaStream_t s) {
-      grad_target to;
-      if (adds) to = {c.gradients + p.to_weight, c.shared_tiles, c.arrived, c.run, c.squares + squares};
-      launch<kernel>({shape, source_of<T>(x(0), c.arena), source_of<T>(x(1), c.arena),
-                      view_of<T const>(dy, c.arena), p.in(c, sums), choice.splits, to},
-                     tune::grad_tiles(shape) * choice.splits, s, step.name);
-    });
-    finish(needs, p, {.sums = sums, .splits = choice.splits, .bias_parts = parts,
-                      .first_padded = shape.first_chunks() * conv_shape::chunk, .first = first, .second = second,
-                      .outputs_real = outputs, .bias_count = outputs, .in_stride = 9,
-                      .out_stride = std::int64_t{9} * inputs},
-           adds);
+  static constexpr conv_shape shape_3x3() {
+    return {op.in_size.height, op.in_size.width, first, second, outputs, op.border.height,
+            x(0).mirrored ? beyond::mirror : beyond::zeros};
+  }
+  static void gather_3x3(program_needs<T>& needs) {
+    static constexpr conv_shape shape = shape_3x3();
+    std::int64_t const bias = leave_bias(needs, shape.chunks()), squares = needs.measure(tune::grad_tiles(shape)),
+                       to_weight = needs.parameters[op.parameter].offset;
+    needs.gathered.push_back({shape, tile(), [=](run_context const& c) {
+      return grad_job<T>{shape, source_of<T>(x(0), c.arena), source_of<T>(x(1), c.arena), view_of<T const>(dy, c.arena),
+                         c.gradients + to_weight, has_bias ? c.left + bias : nullptr, c.squares + squares};
+    }});
+    if constexpr (has_bias) {
+      std::int64_t const to_bias = needs.parameters[op.parameter + 1].offset;
+      layer_sums const sums{.splits = 1, .bias_parts = shape.chunks(), .bias_count = outputs};
+      needs.finish(sums.bias_blocks(), [=](run_context const& c) {
+        layer_sums l = sums;
+        l.sums.bias = c.left + bias, l.bias = c.gradients + to_bias;
+        return finish_job{.layer = l};
+      });
+    }
   }
 
   static void prepare_window(prepared_step& step, program_needs<T>& needs) {

@@ -5,6 +5,7 @@
 #include <stdexcept>
 #include <vector>
 
+#include <oxbow/cuda/kernel/conv_3x3_grad_weight.cuh>
 #include <oxbow/cuda/kernel/finish_job.cuh>
 #include <oxbow/cuda/kernel/parameter_job.cuh>
 #include <oxbow/cuda/run/run_context.cuh>
@@ -20,12 +21,22 @@ struct parameter_jobs {
   int blocks = 0;                       ///< of all
 };
 
+/// A layer whose gradient of weights waits for a launch with others.
+template <class T> struct gathered_gradient {
+  conv_shape shape;
+  grad_tile tile;
+  std::function<grad_job<T>(run_context const&)> job;  ///< without the number of its tile
+};
+
 /// Collected while the steps are prepared, before there is any memory.
 template <class T> struct program_needs {
   parameter const* parameters;  ///< the program's
   explicit program_needs(parameter const* of_program) : parameters{of_program} {}
 
   std::vector<std::function<finish_job(run_context const&)>> finishes{};
+  std::vector<gathered_gradient<T>> gathered{};   ///< for the next launch of gathered_gradients
+  std::vector<std::function<void(run_context const&, std::byte*)>> tables{};  ///< each writes itself: see table()
+  std::int64_t table_bytes = 0;
   std::int64_t packed_bytes = 0, left_floats = 0, shared_floats = 0, counters = 0;
   std::int64_t squares = 0;  ///< parts of the gradient's length, a double each
   int finish_blocks = 0;
@@ -64,6 +75,13 @@ template <class T> struct program_needs {
   /// Room for the sums of tiles that several blocks share, and counters of these blocks: for one launch at a time.
   void share(std::int64_t floats, std::int64_t tiles) {
     shared_floats = std::max(shared_floats, floats), counters = std::max(counters, tiles);
+  }
+  /// Room for a table that is uploaded once: returns its bytes from the beginning of all. write(context, there)
+  template <class Write> std::int64_t table(std::int64_t bytes, Write write) {
+    std::int64_t const at = table_bytes;
+    table_bytes += (bytes + 255) / 256 * 256;
+    tables.push_back([at, write](run_context const& c, std::byte* all) { write(c, all + at); });
+    return at;
   }
   /// Something for the last pass to do, with so many blocks.
   void finish(int blocks, std::function<finish_job(run_context const&)> job) {

@@ -26,6 +26,7 @@ struct run_context {
   float* left = nullptr;              ///< what steps leave for finish_gradients
   double* loss = nullptr;
   double* squares = nullptr;          ///< of the gradients that each block has written
+  std::byte const* tables = nullptr;  ///< that launches have asked for
   float const* scale = nullptr;       ///< of the loss; null: 1
   tile_op const* ops = nullptr;
   stored const* operands = nullptr;
