@@ -289,29 +289,36 @@ template <class E> ops::tensor<double> channel_of(map<E> const& m, int c) {
   return ops::make_tensor<double>({1, m.height, m.width}, 1, [&](int, ops::pixel p) { return m(p.y, p.x, c); });
 }
 
-/// The gradients of weights and bias, in a launch of their own, and the pass that adds the bias up.
+/// One launch for one job.
+template <class Kernel, class Job> void launch_alone(Job const& job, on_cuda::stream_job const& work, std::string const& what) {
+  std::vector<on_cuda::stream_job> const stream(1, work);
+  auto const shares = tune::share_out(stream, 2 * chip::limits.multiprocessors, tune::grad_tile_cycles);
+  int const blocks = shares.blocks();
+  device_array<Job> const jobs(std::vector<Job>(1, job));
+  device_array<on_cuda::stream_segment> const segments(shares.segments);
+  device_array<int> const first_of(shares.first_of);
+  device_array<float> const slots(static_cast<std::size_t>(Kernel::slot_floats(blocks)));
+  device_array<unsigned> const arrived(std::vector<unsigned>(static_cast<std::size_t>(Kernel::counters(blocks))));
+  device_array<on_cuda::run_scalars> const run(std::vector<on_cuda::run_scalars>(1));
+  launch<Kernel>({jobs.data(), segments.data(), first_of.data(), blocks, slots.data(), arrived.data(), run.data()},
+                 what);
+}
+
+/// The gradients of weights and bias, and the pass that adds the bias up.
 template <int I> bool weight_gradient() {
   constexpr conv_shape s = layers[I].shape;
   constexpr on_cuda::grad_tile tile = tune::pick_grad(s, chip::limits);
   constexpr int inputs = s.first + s.second;
-  using kernel = on_cuda::conv_3x3_grad_weight<T, tile>;
   map<T> const first(s.in_height(), s.in_width(), s.first, 1), second(s.in_height(), s.in_width(), s.second, 2);
   map<T> const dy(s.height, s.width, s.outputs, 6);
-  std::vector<on_cuda::stream_job> const stream(1, kernel::stream_of(s, tile, chip::limits));
-  auto const shares = tune::share_out(stream, 2 * chip::limits.multiprocessors, tune::grad_tile_cycles);
-  int const blocks = shares.blocks();
   device_array<float> dw(static_cast<std::size_t>(s.outputs) * inputs * 9), db(static_cast<std::size_t>(s.outputs));
   device_array<float> const bias_sums(static_cast<std::size_t>(s.chunks() * s.outputs));
   device_array<double> const squares(static_cast<std::size_t>(tune::grad_tiles(s)));
   std::string const what = name("weight gradient", s);
-  device_array<on_cuda::grad_job<T>> const job(std::vector<on_cuda::grad_job<T>>{
-      {s, first.source(), second.source(), dy.view(), dw.data(), bias_sums.data(), squares.data()}});
-  device_array<on_cuda::stream_segment> const segments(shares.segments);
-  device_array<int> const first_of(shares.first_of);
-  device_array<float> const slots(static_cast<std::size_t>(kernel::slot_floats(blocks)));
-  device_array<unsigned> const arrived(std::vector<unsigned>(static_cast<std::size_t>(kernel::counters(blocks))));
-  device_array<on_cuda::run_scalars> const run(std::vector<on_cuda::run_scalars>(1));
-  launch<kernel>({job.data(), segments.data(), first_of.data(), blocks, slots.data(), arrived.data(), run.data()}, what);
+  launch_alone<on_cuda::conv_3x3_grad_weight<T, tile>>(
+      on_cuda::grad_job<T>{s, first.source(), second.source(), dy.view(), dw.data(), bias_sums.data(), squares.data(),
+                           tile.rows},
+      on_cuda::stream_of<T>(s, tile, chip::limits), what);
   finish({.sums = {.bias = bias_sums.data()}, .bias = db.data(), .splits = 1, .bias_parts = s.chunks(),
           .bias_count = s.outputs}, what);
   comparison equal{what};
@@ -368,16 +375,17 @@ template <int I> bool up() {
     return ops::up_convolve_grad(g, w, extent{});
   }, [&](ops::pixel p, int c, double v) { return x(p.y, p.x, c) > 0 ? v : 0.; });
 
-  using kernel = on_cuda::conv_window_grad_weight<tune::large_window_grad, T>;
-  int const splits = tune::window_grad_splits(back, tune::large_window_grad, chip::limits);
-  auto sums = kernel::sums_of(back, nullptr, nullptr);
-  device_array<float> partial(static_cast<std::size_t>(sums.split_floats() * splits));
-  device_array<float> partial_bias(static_cast<std::size_t>(splits) * 4 * outputs);
+  constexpr on_cuda::window_grad_tile grad = tune::pick_grad(back);
+  using kernel = on_cuda::conv_window_grad_weight<grad, T>;
+  device_array<float> const bias_sums(static_cast<std::size_t>(4) * outputs);
+  device_array<double> const squares(static_cast<std::size_t>(kernel::tiles(back)));
   device_array<float> dw(w.data.size()), db(b.size());
-  sums.weight = partial.data(), sums.bias = partial_bias.data();
-  launch<kernel>({back, dy.source(), dy.source(), x.view(), sums, splits, kernel::bias_of::input}, "up " + size);
-  finish({sums, dw.data(), db.data(), splits, 4 * splits, tune::ceil_div(outputs, 64) * 64, outputs, 0, inputs, outputs,
-          4, 4l * outputs}, "up " + size);
+  launch_alone<kernel>(on_cuda::window_grad_job<T>{back, dy.source(), dy.source(), x.view(), dw.data(), 4,
+                                                   4 * outputs, bias_sums.data(), on_cuda::bias_of::input,
+                                                   squares.data()},
+                       kernel::stream_of(back, chip::limits), "up " + size);
+  finish({.sums = {.bias = bias_sums.data()}, .bias = db.data(), .splits = 1, .bias_parts = 4, .bias_count = outputs},
+         "up " + size);
   comparison equal{"up, weight gradient " + size};
   auto const is = dw.host(), is_bias = db.host();
   for (int i = 0; i < 12; ++i) {

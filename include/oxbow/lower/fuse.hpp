@@ -18,15 +18,19 @@ struct fusions {
   /// Not 0: heads are only those behind a 3×3 convolution to so many channels at most, and where such a step ends in
   /// the loss the way back begins in it, so that nobody stores the map that the head reads.
   int narrow_heads = 0;
-  /// Not 0: gradients of 3×3 weights wait for those after them until there are so many multiply-adds together, so that
-  /// one launch can share them out evenly. What they read lies in memory meanwhile.
+  /// Not 0: gradients of weights wait for others of their kind until there are so many multiply-adds together: one
+  /// launch can share them out evenly. What they read lies in memory meanwhile.
   std::int64_t gradients_together = 0;
 };
 
-/// What waits for others of its kind under fusions::gradients_together.
+/// What waits under fusions::gradients_together.
 constexpr bool can_wait(op const& o) {
-  return o.kind == op_kind::convolve_grad_weight && o.window == extent{1, 3, 3} && o.stride.volume() == 1 &&
-         o.dilation.volume() == 1;
+  return o.kind == op_kind::convolve_grad_weight || o.kind == op_kind::up_convolve_grad_weight;
+}
+/// The kind of those it waits for: 0: 3×3 of stride 1, 1: all others.
+constexpr int kind_of_waiting(op const& o) {
+  bool const plain = o.stride.volume() == 1 && o.dilation.volume() == 1;
+  return o.kind == op_kind::convolve_grad_weight && o.window == extent{1, 3, 3} && plain ? 0 : 1;
 }
 
 /// A fused graph is the same graph with two marks: the step that each op runs in, and whether each
@@ -298,21 +302,24 @@ struct fuser {
 
   /// Gradients of weights, which no step reads, move behind others, until they are worth a launch.
   constexpr void gather_gradients() {
-    list<int, limits::ops> order, waiting, number;
-    std::int64_t work = 0;
-    auto const flush = [&] {
-      for (int s : waiting) order.push(s);
-      waiting.resize(0), work = 0;
+    struct kind { list<int, limits::ops> waiting{}; std::int64_t work = 0; };
+    list<int, limits::ops> order, number;
+    kind kinds[2];
+    auto const flush = [&](kind& k) {
+      for (int s : k.waiting) order.push(s);
+      k.waiting.resize(0), k.work = 0;
     };
     for (int s = 0; s < g.count(); ++s) {
-      if (!can_wait(anchor(s))) {
+      op const& o = anchor(s);
+      if (!can_wait(o)) {
         order.push(s);
         continue;
       }
-      waiting.push(s);
-      if ((work += work_of(g.net, anchor(s))) >= on.gradients_together) flush();
+      kind& k = kinds[kind_of_waiting(o)];
+      k.waiting.push(s);
+      if ((k.work += work_of(g.net, o)) >= on.gradients_together) flush(k);
     }
-    flush();
+    for (kind& k : kinds) flush(k);
     number.resize(g.count());
     list<int, limits::ops> anchors;
     for (int s : order) number[s] = anchors.push(g.anchor[s]);

@@ -30,22 +30,39 @@ void check_length(double measured, result const& made) {
   CHECK(std::fabs(measured - length) <= each * static_cast<double>(made.weight.size() + made.bias.size()) * length);
 }
 
-template <class Kernel, class Args>
-result collect(Args a, int bias_parts, int first_padded, int outputs, int bias_count, std::int64_t in_stride,
-               std::int64_t out_stride, std::size_t weights) {
-  on_cuda::grad_sums const size = Kernel::sums_of(a.shape, nullptr, nullptr);
-  device_array<float> partial(static_cast<std::size_t>(size.split_floats() * a.splits));
-  device_array<float> partial_bias(static_cast<std::size_t>(bias_parts * layout_of_octets::padded(bias_count)));
-  a.sums = Kernel::sums_of(a.shape, partial.data, partial_bias.data);
-  device_array<float> weight(weights), bias(static_cast<std::size_t>(bias_count));
-  launch<Kernel>(a);
-  double const measured =
-      finish({.layer = {a.sums, weight.data, bias.data, a.splits, bias_parts, first_padded, a.shape.first,
-                        a.shape.second, outputs, bias_count, in_stride, out_stride}});
+/// Adds up the bias of a layer and takes what it has written, weights and bias.
+result finished(device_array<float> const& weight, device_array<float> const& bias, float const* bias_sums, int parts,
+                device_array<double> const& squares, bool add) {
+  double measured = finish({.layer = {.sums = {.bias = const_cast<float*>(bias_sums)}, .bias = bias.data, .splits = 1,
+                                      .bias_parts = parts, .bias_count = static_cast<int>(bias.size)}},
+                           add);
+  for (double part : squares.host()) measured += part;
   result const made{weight.host(), bias.host()};
   check_length(measured, made);
   return made;
 }
+
+/// One launch over all jobs, of at most so many blocks. Returns how many of them shared a tile at most.
+template <class Kernel, class Job>
+int launch_stream(std::vector<Job> const& jobs, std::vector<on_cuda::stream_job> const& stream, int blocks, bool add) {
+  auto const shares = on_cuda::tune::share_out(stream, blocks, 1);
+  device_array<Job> const d_jobs(jobs);
+  device_array<on_cuda::stream_segment> const segments(shares.segments);
+  device_array<int> const first_of(shares.first_of);
+  device_array<float> const slots(static_cast<std::size_t>(Kernel::slot_floats(shares.blocks())));
+  device_array<unsigned> const arrived(
+      std::vector<unsigned>(static_cast<std::size_t>(Kernel::counters(shares.blocks()))));
+  on_cuda::run_scalars scalars;
+  scalars.accumulate = add;
+  device_array<on_cuda::run_scalars> const run(std::vector<on_cuda::run_scalars>{scalars});
+  launch<Kernel>({d_jobs.data, segments.data, first_of.data, shares.blocks(), slots.data, arrived.data, run.data});
+  for (unsigned const counter : arrived.host()) CHECK(counter == 0);
+  int most = 0;
+  for (auto const& each : shares.segments) most = std::max(most, each.last - each.first + 1);
+  return most;
+}
+/// Where gradients go: 1 where they are added to what is there, else NaN.
+std::vector<float> before(std::size_t count, bool add) { return std::vector<float>(count, add ? 1.f : NAN); }
 
 void compare(std::vector<float> const& is, std::vector<double> const& should, std::vector<double> const& magnitudes,
              double terms, double before) {
@@ -69,7 +86,7 @@ doubles mirrored(doubles const& x, int by) {
   });
 }
 
-/// A layer on the device, and where its gradients go: 1 at first where they are added to what is there, else NaN.
+/// A layer on the device, and where its gradients go.
 template <class T> struct layer_3x3 {
   conv_shape shape;
   doubles x, dy;
@@ -80,8 +97,8 @@ template <class T> struct layer_3x3 {
   layer_3x3(conv_shape const& s, bool add)
       : shape{s}, x{in(), s.first + s.second}, dy{random_16<T>(out(), s.outputs, 3)},
         first{random_16<T>(in(), s.first, 1), 2}, second{random_16<T>(in(), s.second, 2), 1}, gradient{dy, 1},
-        weight(std::vector<float>(static_cast<std::size_t>(9 * s.outputs * x.channels), add ? 1.f : NAN)),
-        bias(std::vector<float>(static_cast<std::size_t>(s.outputs), add ? 1.f : NAN)),
+        weight(before(static_cast<std::size_t>(9 * s.outputs * x.channels), add)),
+        bias(before(static_cast<std::size_t>(s.outputs), add)),
         bias_sums(static_cast<std::size_t>(s.chunks() * layout_of_octets::padded(s.outputs))),
         squares(static_cast<std::size_t>(on_cuda::tune::grad_tiles(s))) {
     x.data = random_16<T>(in(), s.first, 1).data;
@@ -90,17 +107,11 @@ template <class T> struct layer_3x3 {
   }
   extent in() const { return {1, shape.in_height(), shape.in_width()}; }
   extent out() const { return {1, shape.height, shape.width}; }
-  on_cuda::grad_job<T> job(int tile) {
-    return {shape, first.source(), second.source(), gradient.view(), weight.data, bias_sums.data, squares.data, tile};
+  on_cuda::grad_job<T> job(int rows) {
+    return {shape, first.source(), second.source(), gradient.view(), weight.data, bias_sums.data, squares.data, rows};
   }
-  result finished(bool add) const {
-    double measured = finish({.layer = {.sums = {.bias = bias_sums.data}, .bias = bias.data, .splits = 1,
-                                        .bias_parts = shape.chunks(), .bias_count = shape.outputs}},
-                             add);
-    for (double part : squares.host()) measured += part;
-    result const made{weight.host(), bias.host()};
-    check_length(measured, made);
-    return made;
+  result gradients(bool add) const {
+    return finished(weight, bias, bias_sums.data, shape.chunks(), squares, add);
   }
   void compare_with_ops(result const& got, bool add) const {
     ops::taps at{{1, 3, 3}, {}, {}, {0, shape.pad, shape.pad}};
@@ -128,34 +139,41 @@ int check(std::vector<wish_3x3> const& wishes, int blocks, bool add = false, std
   std::vector<on_cuda::stream_job> stream;
   for (wish_3x3 const& w : wishes) {
     layers.push_back(std::make_unique<layer_3x3<T>>(w.shape, add));
-    jobs.push_back(layers.back()->job(w.tile));
-    stream.push_back(kernel::stream_of(w.shape, tiles[w.tile], on_cuda::sm80::limits));
+    jobs.push_back(layers.back()->job(tiles[w.tile].rows));
+    stream.push_back(on_cuda::stream_of<T>(w.shape, tiles[w.tile], on_cuda::sm80::limits));
   }
-  auto const shares = on_cuda::tune::share_out(stream, blocks, 1);
-  device_array<on_cuda::grad_job<T>> const d_jobs(jobs);
-  device_array<on_cuda::stream_segment> const segments(shares.segments);
-  device_array<int> const first_of(shares.first_of);
-  device_array<float> const slots(static_cast<std::size_t>(kernel::slot_floats(shares.blocks())));
-  device_array<unsigned> const arrived(
-      std::vector<unsigned>(static_cast<std::size_t>(kernel::counters(shares.blocks()))));
-  on_cuda::run_scalars scalars;
-  scalars.accumulate = add;
-  device_array<on_cuda::run_scalars> const run(std::vector<on_cuda::run_scalars>{scalars});
-  launch<kernel>({d_jobs.data, segments.data, first_of.data, shares.blocks(), slots.data, arrived.data, run.data});
-  for (unsigned const counter : arrived.host()) CHECK(counter == 0);
+  int const most = launch_stream<kernel>(jobs, stream, blocks, add);
   for (auto const& l : layers) {
-    result const got = l->finished(add);
+    result const got = l->gradients(add);
     l->compare_with_ops(got, add);
     if (results != nullptr) results->push_back(got);
   }
-  int most = 0;
-  for (auto const& s : shares.segments) most = std::max(most, s.last - s.first + 1);
   return most;
 }
 
+/// The job of a layer, without where its gradients go.
+template <class T>
+on_cuda::window_grad_job<T> window_job(window_shape const& s, on_cuda::source<T const> first,
+                                       on_cuda::source<T const> second, on_cuda::view<T const> g, on_cuda::bias_of b) {
+  return {s, first, second, g, nullptr, s.taps(), s.taps() * (s.first + s.second), nullptr, b, nullptr};
+}
+/// Runs it with so many blocks.
+template <class Kernel, class T>
+result window_gradients(on_cuda::window_grad_job<T> job, int blocks, std::size_t weights, int bias_parts,
+                        int bias_count, bool add) {
+  device_array<float> const weight(before(weights, add)), bias(before(static_cast<std::size_t>(bias_count), add));
+  device_array<float> const sums(static_cast<std::size_t>(bias_parts * layout_of_octets::padded(bias_count)));
+  device_array<double> const squares(static_cast<std::size_t>(Kernel::tiles(job.shape)));
+  job.weight = weight.data, job.bias = sums.data, job.squares = squares.data;
+  std::vector<on_cuda::window_grad_job<T>> const jobs(1, job);
+  std::vector<on_cuda::stream_job> const stream(1, Kernel::stream_of(job.shape, on_cuda::sm80::limits));
+  launch_stream<Kernel>(jobs, stream, blocks, add);
+  return finished(weight, bias, sums.data, bias_parts, squares, add);
+}
+
 template <window_grad_tile Tile, class T>
-void check_window(extent size, int first, int second, int outputs, ops::taps const& a, int splits,
-                  bool mirror = false) {
+void check_window(extent size, int first, int second, int outputs, ops::taps const& a, int blocks, bool mirror = false,
+                  bool add = false) {
   extent const out = a.output_size(size);
   doubles const one = random_16<T>(size, first, 1), two = random_16<T>(size, second, 2);
   doubles const dy = random_16<T>(out, outputs, 3);
@@ -171,15 +189,15 @@ void check_window(extent size, int first, int second, int outputs, ops::taps con
   ops::taps seen = a;
   if (mirror) x = mirrored(x, a.border.height), seen.border = {0, 0, 0};
   auto const w = ops::convolve_grad_weight(dy, x, seen);
-  auto const got = collect<kernel>(
-      typename kernel::args{s, d_one.source(), d_two.source(), d_dy.view(), {}, splits, kernel::bias_of::gradient}, splits, on_cuda::tune::ceil_div(first, kernel::channels) * kernel::channels, outputs, outputs,
-      a.window.volume(), a.window.volume() * x.channels, w.data.size());
+  auto const got = window_gradients<kernel>(
+      window_job<T>(s, d_one.source(), d_two.source(), d_dy.view(), on_cuda::bias_of::gradient), blocks,
+      w.data.size(), 1, outputs, add);
   double const pixels = static_cast<double>(out.volume());
-  compare(got.weight, w.data, ops::convolve_grad_weight(magnitudes(dy), magnitudes(x), seen).data, pixels, 0);
-  compare(got.bias, ops::bias_grad(dy), ops::bias_grad(magnitudes(dy)), pixels, 0);
+  compare(got.weight, w.data, ops::convolve_grad_weight(magnitudes(dy), magnitudes(x), seen).data, pixels, add);
+  compare(got.bias, ops::bias_grad(dy), ops::bias_grad(magnitudes(dy)), pixels, add);
 }
 
-template <window_grad_tile Tile, class T> void check_up(extent size, int in, int out, int splits) {
+template <window_grad_tile Tile, class T> void check_up(extent size, int in, int out, int blocks, bool add = false) {
   extent const large{1, 2 * size.height, 2 * size.width};
   doubles const x = random_16<T>(size, in, 1), dy = random_16<T>(large, out, 2);
   device_tensor<T> d_x(x, 1), d_dy(dy, 1);
@@ -188,12 +206,12 @@ template <window_grad_tile Tile, class T> void check_up(extent size, int in, int
                        .taps_y = 2, .taps_x = 2, .stride_y = 2, .stride_x = 2};
   auto const w = ops::up_convolve_grad_weight(dy, x, {1, 2, 2});
   // (in, out, window): the kernel's inputs are the channels of dy
-  auto const got = collect<kernel>(
-      typename kernel::args{s, d_dy.source(), d_dy.source(), d_x.view(), {}, splits, kernel::bias_of::input}, splits * 4, on_cuda::tune::ceil_div(out, kernel::channels) * kernel::channels, in, out, 4,
-      4l * out, w.data.size());
+  auto const got = window_gradients<kernel>(
+      window_job<T>(s, d_dy.source(), d_dy.source(), d_x.view(), on_cuda::bias_of::input), blocks, w.data.size(), 4, out,
+      add);
   double const pixels = static_cast<double>(large.volume());
-  compare(got.weight, w.data, ops::up_convolve_grad_weight(magnitudes(dy), magnitudes(x), {1, 2, 2}).data, pixels, 0);
-  compare(got.bias, ops::bias_grad(dy), ops::bias_grad(magnitudes(dy)), pixels, 0);
+  compare(got.weight, w.data, ops::up_convolve_grad_weight(magnitudes(dy), magnitudes(x), {1, 2, 2}).data, pixels, add);
+  compare(got.bias, ops::bias_grad(dy), ops::bias_grad(magnitudes(dy)), pixels, add);
 }
 
 constexpr grad_tile low{4, 3}, middle{8, 4}, high{14, 2};
@@ -237,12 +255,15 @@ TEST_CASE("gradients are added to what is there") { check<__half, low>({{{13, 9,
 
 TEST_CASE_TEMPLATE("any window", T, __half, __nv_bfloat16) {
   check_window<large, T>({1, 11, 13}, 72, 0, 136, {{1, 1, 1}, {}, {}, {0, 0, 0}}, 2);
+  check_window<large, T>({1, 11, 13}, 40, 24, 72, {{1, 3, 3}, {}, {1, 2, 2}, {0, 2, 2}}, 5, false, true);
   check_window<small, T>({1, 13, 14}, 40, 0, 8, {{1, 3, 3}, {1, 2, 2}, {}, {0, 1, 1}}, 1);
   check_window<small, T>({1, 13, 16}, 16, 20, 24, {{1, 3, 3}, {}, {1, 2, 2}, {0, 2, 2}}, 3);
   check_window<small, T>({1, 9, 10}, 12, 0, 7, {{1, 2, 4}, {}, {}, {0, 0, 0}}, 1);
 }
 TEST_CASE_TEMPLATE("up-convolutions", T, __half, __nv_bfloat16) {
   check_up<large, T>({1, 9, 11}, 128, 64, 1);
+  check_up<large, T>({1, 9, 11}, 130, 20, 3, true);
+  check_up<large, T>({1, 23, 21}, 72, 33, 31);
   check_up<small, T>({1, 7, 9}, 24, 12, 1);
   check_up<small, T>({1, 15, 13}, 65, 33, 3);
 }

@@ -3,9 +3,8 @@
 #include <algorithm>
 
 #include <oxbow/cuda/kernel/grad_patch.cuh>
-#include <oxbow/cuda/kernel/shared_sums.cuh>
 #include <oxbow/cuda/kernel/squares.cuh>
-#include <oxbow/cuda/tune/stream_k.hpp>
+#include <oxbow/cuda/kernel/stream_jobs.cuh>
 
 namespace oxbow::on_cuda {
 
@@ -17,8 +16,13 @@ template <class T> struct grad_job {
   float* weight;       ///< the gradient, (output, input, tap)
   float* bias;         ///< sums for finish_gradients: (chunk of inputs, outputs rounded up to 8); may be null
   double* squares;     ///< of the gradients of each tile
-  int tile = 0;        ///< which of the kernel's tiles suits it
+  int rows;            ///< of its patches: which of the kernel's tiles it wants
 };
+
+/// What stream_k.hpp has to know of a layer with this tile.
+template <class T> stream_job stream_of(conv_shape const& s, grad_tile const& t, chip const& c) {
+  return {tune::grad_tiles(s), tune::patches(s, t.rows), tune::patch_cycles(t, c, sizeof(T)), tune::grad_tile_cycles};
+}
 
 /// dw[k][c][dy][dx] = Σ over pixels of dy[k](y, x) · x[c](y + dy − pad, x + dx − pad), and db[k] = Σ dy[k](y, x).
 ///
@@ -29,7 +33,9 @@ template <class T> struct grad_job {
 /// The shapes are in a table: one instantiation per program, with the tiles that its layers want.
 ///
 /// cost    18 · height · width · inputs · outputs operations; reads x and dy once per tile of the other's channels
-template <class T, grad_tile... Tiles> struct conv_3x3_grad_weight {
+template <class T, grad_tile... Tiles>
+struct conv_3x3_grad_weight
+    : stream_jobs<conv_3x3_grad_weight<T, Tiles...>, grad_job<T>, grad_tile::threads, grad_fragments::count> {
   static constexpr int threads = grad_tile::threads, resident = std::min({Tiles.blocks_per_sm...});
   static constexpr int channels = grad_tile::inputs, outputs = grad_tile::outputs;
   static constexpr int stages_bytes = std::max({Tiles.stages * grad_patch<Tiles, T>::bytes...});
@@ -38,7 +44,6 @@ template <class T, grad_tile... Tiles> struct conv_3x3_grad_weight {
   // warp meet in no bank.
   static constexpr int slice = 16, run_floats = channels * 9, pitch = run_floats + 4;
   using fragments = grad_fragments;
-  using adding = shared_sums<threads, fragments::count, 1>;
   using measure = squares<threads>;
 
   struct storage {
@@ -51,23 +56,6 @@ template <class T, grad_tile... Tiles> struct conv_3x3_grad_weight {
     grad_part<T> part;
     unsigned flag;
   };
-  struct args {
-    grad_job<T> const* jobs;
-    stream_segment const* segments;
-    int const* first_of;     ///< of each block, in segments; and their end
-    int count;               ///< of blocks
-    float* slots;            ///< of sums: two for each block
-    unsigned* arrived;       ///< counters, zero
-    run_scalars const* run;
-  };
-  static int blocks(args const& a) { return a.count; }
-  static std::int64_t slot_floats(int blocks) { return std::int64_t{2} * blocks * adding::slot_floats; }
-  static std::int64_t counters(int blocks) { return std::int64_t{2} * blocks * adding::levels(blocks); }
-  /// What stream_k.hpp has to know of a layer whose tile is this one.
-  static stream_job stream_of(conv_shape const& s, grad_tile const& t, chip const& c) {
-    return {tune::grad_tiles(s), tune::patches(s, t.rows), tune::patch_cycles(t, c, sizeof(T)), tune::grad_tile_cycles};
-  }
-
   /// What a tile is.
   struct share {
     int chunk, chunks;          // of the inputs of both tensors
@@ -86,61 +74,62 @@ template <class T, grad_tile... Tiles> struct conv_3x3_grad_weight {
     return r;
   }
 
-  __device__ static void run(args const& a, storage& memory) {
-    int const end = a.first_of[blockIdx.x + 1];
-#pragma unroll 1
-    for (int number = a.first_of[blockIdx.x]; number < end; ++number) {
-      __syncthreads();  // nobody needs the job before, or what lay where the stages are
-      auto const* const from = reinterpret_cast<unsigned const*>(a.jobs + a.segments[number].job);
-      for (int i = threadIdx.x; i < static_cast<int>(sizeof(grad_job<T>) / 4); i += threads)
-        reinterpret_cast<unsigned*>(&memory.job)[i] = from[i];
-      __syncthreads();
-      if (threadIdx.x == 0) memory.part = part_of(memory.job, a.segments[number].tile);
-      __syncthreads();
-      fragments::type acc = {};
-      accumulate<Tiles...>(acc, a.segments[number], memory, memory.job.tile);
-      finish(acc, a, number, memory);
+  __device__ static void begin(storage& memory, int tile) {
+    if (threadIdx.x == 0) memory.part = part_of(memory.job, tile);
+  }
+  __device__ static void accumulate(fragments::type& acc, stream_segment const& now, storage& memory) {
+    accumulate<Tiles...>(acc, now, memory, memory.job.rows);
+  }
+  __device__ static void finish(fragments::type& acc, int tile, run_scalars const& run, storage& memory) {
+    conv_shape const& s = memory.job.shape;
+    share const mine = share_of(s, tile);
+    int const warp = ptx::thread_index() / 32, dx = warp % 3, half = warp / 3;
+    if (memory.job.bias && dx < 2) {
+      int const width = (s.outputs + 7) & ~7;
+      store_bias_sums(acc[fragments::bias][0], memory.job.bias + static_cast<std::int64_t>(mine.chunk) * width,
+                      mine.k0 + half * 32 + dx * 16, width);
     }
+    write_gradient(acc, mine, run, memory.job.squares + tile, memory);
   }
 
  private:
   __device__ static grad_part<T> part_of(grad_job<T> const& job, int tile) {
     share const mine = share_of(job.shape, tile);
     source<T const> const& x = mine.in_first ? job.first : job.second;
-    grad_part<T> p{x.data, job.gradient, x.height, x.width, x.shift_y - job.shape.pad, x.shift_x - job.shape.pad,
-                   job.shape.height, job.shape.width, mine.channels, job.shape.outputs - mine.k0,
+    grad_part<T> p{{x.data, x.height, x.width, mine.channels, x.shift_y - job.shape.pad, x.shift_x - job.shape.pad},
+                   {job.gradient, job.shape.height, job.shape.width, job.shape.outputs - mine.k0, 0, 0},
                    job.shape.edge == beyond::mirror};
-    p.x.data += mine.channel, p.gradient.data += mine.k0;
+    p.x.data.data += mine.channel, p.gradient.data.data += mine.k0;
     return p;
   }
 
   /// With the tile that the job asks for.
   template <grad_tile Tile, grad_tile... Others>
-  __device__ static void accumulate(fragments::type& acc, stream_segment const& now, storage& memory, int tile) {
+  __device__ static void accumulate(fragments::type& acc, stream_segment const& now, storage& memory, int rows) {
     if constexpr (sizeof...(Others) > 0) {
-      if (tile != 0) return accumulate<Others...>(acc, now, memory, tile - 1);
+      if (rows != Tile.rows) return accumulate<Others...>(acc, now, memory, rows);
     }
     using patch = grad_patch<Tile, T>;
     share const mine = share_of(memory.job.shape, now.tile);
     std::uint32_t const stages = ptx::shared_address(memory.stages);
     auto const lane = patch::my_place();
-    int const from = now.from, to = now.to;
-    typename patch::place ahead{from, patch::patches_x(memory.part.width)};
+    typename patch::place ahead{now.from, patch::patches_x(memory.part)};
+    // the tiles that read the same gradient sum it up for the bias in turn
+    int until_bias = (mine.chunk + mine.chunks - now.from % mine.chunks) % mine.chunks;
+    int left = now.to - now.from, read = 0;
 #pragma unroll 1
     for (int i = 0; i < Tile.stages - 1; ++i) {
-      if (from + i < to) patch::load(stages + i * patch::bytes, memory.part, ahead);
-      ahead.advance();
+      if (i < left) patch::load(stages + i * patch::bytes, memory.part, ahead);
+      ahead.advance(patch::patches_x(memory.part));
       ptx::commit_copies();
     }
-    // the tiles that read the same gradient sum it up for the bias in turn
-    int until_bias = (mine.chunk + mine.chunks - from % mine.chunks) % mine.chunks;
-    int read = 0, write = Tile.stages - 1;
 #pragma unroll 1
-    for (int at = from; at < to; ++at) {
+    for (; left > 0; --left) {
       ptx::wait_for_copies<Tile.stages - 2>();
       __syncthreads();
-      if (at + Tile.stages - 1 < to) patch::load(stages + write * patch::bytes, memory.part, ahead);
-      ahead.advance();
+      int const write = read == 0 ? Tile.stages - 1 : read - 1;
+      if (left > Tile.stages - 1) patch::load(stages + write * patch::bytes, memory.part, ahead);
+      ahead.advance(patch::patches_x(memory.part));
       ptx::commit_copies();
       bool const with_bias = memory.job.bias && until_bias == 0;
       until_bias = (until_bias == 0 ? mine.chunks : until_bias) - 1;
@@ -148,34 +137,7 @@ template <class T, grad_tile... Tiles> struct conv_3x3_grad_weight {
       if (with_bias) patch::template multiply<true>(acc, lane, stage);
       else patch::template multiply<false>(acc, lane, stage);
       read = read + 1 == Tile.stages ? 0 : read + 1;
-      write = write + 1 == Tile.stages ? 0 : write + 1;
     }
-  }
-
-  // What follows is computed anew: kept through the loop it would be more than the registers hold.
-
-  __device__ static void finish(fragments::type& acc, args const& a, int number, storage& memory) {
-    stream_segment const now = a.segments[number];
-    if (now.first < now.last) {
-      // A block goes on with one tile of others at most, its first, and leaves one to others, its last.
-      auto const place = [&](int i) { return 2 * (now.first + i) + (i == 0 ? 1 : 0); };
-      auto const slot = [&](int i) {
-        return reinterpret_cast<float4*>(a.slots) + static_cast<std::int64_t>(place(i)) * (adding::slot_floats / 4);
-      };
-      auto const counter = [&](int level, int i) { return a.arrived + level * 2 * a.count + place(i); };
-      if (!adding::last_of_many(acc, slot, now.last - now.first + 1, ptx::block_index() - now.first, counter,
-                                memory.flag))
-        return;
-    }
-    conv_shape const& s = memory.job.shape;
-    share const mine = share_of(s, now.tile);
-    int const warp = ptx::thread_index() / 32, dx = warp % 3, half = warp / 3;
-    if (memory.job.bias && dx < 2) {
-      int const width = (s.outputs + 7) & ~7;
-      store_bias_sums(acc[fragments::bias][0], memory.job.bias + static_cast<std::int64_t>(mine.chunk) * width,
-                      mine.k0 + half * 32 + dx * 16, width);
-    }
-    write_gradient(acc, mine, *a.run, memory.job.squares + now.tile, memory);
   }
 
   /// The sums of a tile → the gradient, (output, input, tap): runs of up to 288 floats.

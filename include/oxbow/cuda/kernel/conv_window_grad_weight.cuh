@@ -1,24 +1,49 @@
-// The weight and bias gradient of a convolution with any window, and of an up-convolution.
+// The weight and bias gradients of convolutions with any window, and of up-convolutions: all that a launch is given.
 #pragma once
 #include <oxbow/cuda/arch/copy_async.cuh>
-#include <oxbow/cuda/kernel/conv_window.cuh>
+#include <oxbow/cuda/arch/matrix.cuh>
 #include <oxbow/cuda/kernel/grad_sums.cuh>
 #include <oxbow/cuda/kernel/pixel_walk.cuh>
+#include <oxbow/cuda/kernel/squares.cuh>
+#include <oxbow/cuda/kernel/stream_jobs.cuh>
+#include <oxbow/cuda/tile/layout.cuh>
 #include <oxbow/cuda/tune/grad_tile.hpp>
 
 namespace oxbow::on_cuda {
+
+/// What the bias gradient of a layer is the sum of.
+enum class bias_of { nothing, gradient, input };
+
+/// A layer of a launch.
+template <class T> struct window_grad_job {
+  window_shape shape;
+  source<T const> first, second;
+  view<T const> gradient;
+  float* weight;               ///< the gradient of the weights; the taps of one are neighbours
+  int in_stride, out_stride;   ///< from an input to the next, and from an output to the next, in elements
+  float* bias;                 ///< sums for finish_gradients: (outputs), or (tap, inputs); each rounded up to 8
+  bias_of sums_up;
+  double* squares;             ///< of the gradients of each tile
+};
 
 /// dw[k][c][t] = Σ over pixels p of g[k](p) · x[c](p · stride + t · dilation − pad), and the sums of g or of x.
 ///
 /// For an up-convolution of stride 2 the roles change: its data gradient is the convolution of dy with window and
 /// stride 2, so x is dy, g the layer's input, and the bias gradient is the sum of x over all taps.
-/// A block owns one tap and a tile of channels × outputs, and sums over its share of the pixels, counted row by row.
-/// The shape is an argument: one instantiation per tile and element.
+/// A unit is one tap of 32 inputs; the taps of the same inputs follow one another. A tile is as many units as the block
+/// has rows of warps, and a number of outputs: the four taps of an up-convolution read g once. It is summed over
+/// patches of so many pixels, counted row by row. Each block has an equal share of all layers' (stream_k.hpp).
+/// The shapes are in a table: one instantiation per tile and element.
 ///
-/// cost    2 · height · width · taps · inputs · outputs operations; reads g once per tap and tile of inputs
-template <window_grad_tile Tile, class T> struct conv_window_grad_weight {
+/// cost    2 · height · width · taps · inputs · outputs operations; reads g once per so many units, x once per tile of
+///         outputs and tap
+template <window_grad_tile Tile, class T>
+struct conv_window_grad_weight
+    : stream_jobs<conv_window_grad_weight<Tile, T>, window_grad_job<T>, Tile.threads(), Tile.fragments()> {
   static constexpr int threads = Tile.threads(), resident = Tile.blocks_per_sm, pixels = Tile.pixels;
-  static constexpr int channels = Tile.inputs(), outputs = Tile.outputs(), n_tiles = Tile.octets;
+  static constexpr int units = Tile.units(), channels = Tile.inputs(), outputs = Tile.outputs();
+  // fragments: (16 inputs, 8 outputs), then biases
+  static constexpr int m_tiles = 2 * Tile.warp_units, n_tiles = Tile.octets, bias_at = m_tiles * n_tiles;
   static constexpr int plane = pixels * 16, x_bytes = channels / 8 * plane, g_bytes = outputs / 8 * plane;
   static constexpr int stage_bytes = x_bytes + g_bytes;
   static constexpr int x_rounds = x_bytes / 16 / threads, g_rounds = g_bytes / 16 / threads;
@@ -26,174 +51,228 @@ template <window_grad_tile Tile, class T> struct conv_window_grad_weight {
                     g_bytes / 16 % threads == 0 && pixels % 16 == 0 && Tile.octets % 2 == 0,
                 "conv_window_grad_weight: the threads share a stage evenly.");
 
-  enum class bias_of { nothing, gradient, input };
+  // A gradient on its way to memory: 16 outputs at a time, (output, input · units + unit). Outputs are shifted against
+  // one another, so that the lanes of a warp meet in no bank.
+  static constexpr int slice = 16, pitch = channels + (units == 4 ? 16 : 32);
+  static constexpr __host__ __device__ int place(int output, int entry) {
+    return output * pitch + output / 2 % 4 * (units == 4 ? 1 : 8) + entry;
+  }
+  static_assert(units == 1 || units == 4, "conv_window_grad_weight: no places for so many units without conflicts.");
+
+  using fragments = float[Tile.fragments()][1][4];
+  using measure = squares<threads>;
+
+  /// What is read of x for one unit, and where its gradients go.
+  struct part {
+    view<T const> x;             // begins at the unit's first channel
+    int height, width;           // of the box
+    int y, x0;                   // where the unit's tap of pixel (0, 0) lies in it
+    int inputs;                  // that there are from the first on; may be more than the unit's
+    int weight;                  // element of the first output's and input's gradient
+    int bias;                    // first sum of the unit's inputs
+  };
   struct storage {
-    alignas(128) unsigned char stage[Tile.stages][stage_bytes];
+    union {
+      alignas(128) unsigned char stage[Tile.stages][stage_bytes];
+      float gradient[slice * pitch];
+      typename measure::storage temporary;
+    };
+    window_grad_job<T> job;
+    part parts[units];
+    unsigned flag;
   };
-  struct args {
-    window_shape shape;
-    source<T const> first, second;
-    view<T const> gradient;
-    grad_sums sums;      ///< bias sums: (splits, outputs) of the gradient, (splits · taps, inputs) of the input
-    int splits;
-    bias_of bias;
-  };
-  static int tiles_c(window_shape const& s) {
-    return tune::ceil_div(s.first, channels) + tune::ceil_div(s.second, channels);
+
+  static constexpr int all_units(window_shape const& s) {
+    return s.taps() * (tune::ceil_div(s.first, unit) + tune::ceil_div(s.second, unit));
   }
-  static int tiles_k(window_shape const& s) { return tune::ceil_div(s.outputs, outputs); }
-  static int blocks(args const& a) { return tiles_c(a.shape) * tiles_k(a.shape) * a.shape.taps() * a.splits; }
-  static grad_sums sums_of(window_shape const& s, float* weight, float* bias) {
-    return {weight, bias, tiles_c(s) * channels, tiles_k(s) * outputs, s.taps()};
+  static constexpr int tiles(window_shape const& s) {
+    return tune::ceil_div(all_units(s), units) * tune::ceil_div(s.outputs, outputs);
+  }
+  static stream_job stream_of(window_shape const& s, chip const& c) {
+    return {tiles(s), tune::ceil_div(s.height * s.width, pixels), tune::patch_cycles(Tile, c), tune::grad_tile_cycles};
   }
 
-  struct job {
-    source<T const> x;
-    int channel, channels, k0, ty, tx;
-  };
-  __device__ static void load(std::uint32_t stage, args const& a, job const& j, int p0) {
-    window_shape const& s = a.shape;
-    int const thread = threadIdx.x, here = thread % 8;
-    // items: (8 pixels) within (pieces) within (groups of 8 pixels), so that eight threads fill 128 bytes of a plane
-    pixel_walk input{p0 + thread / channels * 8 + here, threads / channels * 8, s.width};
+  __device__ static void begin(storage& memory, int tile) {
+    window_grad_job<T> const& job = memory.job;
+    window_shape const& s = job.shape;
+    int const number = static_cast<int>(threadIdx.x);
+    if (number >= units) return;
+    int const u = tile / tiles_k(s) * units + number, tap = u % s.taps(), chunk = u / s.taps();
+    int const first_chunks = (s.first + unit - 1) / unit;
+    bool const in_first = chunk < first_chunks;
+    source<T const> const& x = in_first ? job.first : job.second;
+    int const channel = (in_first ? chunk : chunk - first_chunks) * unit;
+    part& p = memory.parts[number];
+    p.x = x.data, p.height = x.height, p.width = x.width;
+    p.y = tap / s.taps_x * s.dilation_y - s.pad_y + x.shift_y;
+    p.x0 = tap % s.taps_x * s.dilation_x - s.pad_x + x.shift_x;
+    p.inputs = (in_first ? s.first : s.second) - channel;  // none behind the last unit
+    p.x.data += p.inputs > 0 ? channel : 0;
+    p.weight = ((in_first ? 0 : s.first) + channel) * job.in_stride + tap;
+    p.bias = tap * ((s.first + 7) & ~7) + channel;
+  }
+
+  __device__ static void accumulate(fragments& acc, stream_segment const& now, storage& memory) {
+    window_grad_job<T> const& job = memory.job;
+    int const first_unit = now.tile / tiles_k(job.shape) * units, k0 = now.tile % tiles_k(job.shape) * outputs;
+    std::uint32_t const smem = ptx::shared_address(memory.stage[0]);
+    int const lane = threadIdx.x % 32, warp = threadIdx.x / 32, wk = warp % Tile.warps_k, wc = warp / Tile.warps_k;
+    // matrices of x: (pixels low, channels low), (low, high), (high, low), (high, high); of g the pixels vary first
+    std::uint32_t const x_at =
+        static_cast<unsigned>((lane / 16 * 8 + lane % 8) * 16 + lane / 8 % 2 * plane + wc * m_tiles * 2 * plane);
+    std::uint32_t const g_at = static_cast<unsigned>(x_bytes + (lane / 8 % 2 * 8 + lane % 8) * 16 +
+                                                     lane / 16 * plane + wk * n_tiles * plane);
+    bool const sum_gradient = job.sums_up == bias_of::gradient && first_unit == 0 && wc == 0;
+    bool const sum_input = job.sums_up == bias_of::input && k0 == 0 && wk == 0;
+    int const from = now.from, to = now.to;
+    loader ahead{job.shape, from};
+#pragma unroll 1
+    for (int i = 0; i < Tile.stages - 1; ++i) {
+      if (from + i < to) ahead.load(smem + static_cast<unsigned>(i * stage_bytes), memory, k0);
+      ptx::commit_copies();
+    }
+    int read = 0, write = Tile.stages - 1;
+#pragma unroll 1
+    for (int at = from; at < to; ++at) {
+      ptx::wait_for_copies<Tile.stages - 2>();
+      __syncthreads();
+      if (at + Tile.stages - 1 < to) ahead.load(smem + static_cast<unsigned>(write * stage_bytes), memory, k0);
+      ptx::commit_copies();
+      std::uint32_t const stage = smem + static_cast<unsigned>(read * stage_bytes);
+      if (sum_gradient || sum_input) multiply<true>(acc, stage + x_at, stage + g_at, sum_gradient);
+      else multiply<false>(acc, stage + x_at, stage + g_at, false);
+      read = read + 1 == Tile.stages ? 0 : read + 1;
+      write = write + 1 == Tile.stages ? 0 : write + 1;
+    }
+  }
+
+  __device__ static void finish(fragments const& acc, int tile, run_scalars const& run, storage& memory) {
+    window_grad_job<T> const& job = memory.job;
+    window_shape const& s = job.shape;
+    int const thread = ptx::thread_index(), lane = thread % 32, wk = thread / 32 % Tile.warps_k;
+    int const wc = thread / 32 / Tile.warps_k, k0 = tile % tiles_k(s) * outputs;
+    if (job.sums_up == bias_of::gradient && tile / tiles_k(s) == 0 && wc == 0)
 #pragma unroll
-    for (int r = 0; r < x_rounds; ++r, input.advance()) {
-      int const item = r * threads + thread, piece = item / 8 % (channels / 8), slot = item / channels * 8 + here;
-      bool inside = input.y < s.height && piece * 8 < j.channels;
-      int y = input.y * s.stride_y + j.ty * s.dilation_y - s.pad_y + j.x.shift_y;
-      int x = input.x * s.stride_x + j.tx * s.dilation_x - s.pad_x + j.x.shift_x;
-      if (s.mirror) {
-        y = y < 0 ? -y : y >= j.x.height ? 2 * j.x.height - 2 - y : y;
-        x = x < 0 ? -x : x >= j.x.width ? 2 * j.x.width - 2 - x : x;
+      for (int n = 0; n < n_tiles / 2; ++n)
+        store_bias_sums(acc[bias_at + n][0], job.bias, k0 + wk * n_tiles * 8 + n * 16, (s.outputs + 7) & ~7);
+    if (job.sums_up == bias_of::input && k0 == 0 && wk == 0) {
+#pragma unroll
+      for (int m = 0; m < m_tiles; ++m) {
+        part const& p = memory.parts[wc * Tile.warp_units + m / 2];
+        store_bias_sums(acc[bias_at + m][0], job.bias + p.bias, m % 2 * 16, min(unit, (p.inputs + 7) & ~7));
       }
-      inside = inside && static_cast<unsigned>(y) < static_cast<unsigned>(j.x.height) &&
-               static_cast<unsigned>(x) < static_cast<unsigned>(j.x.width);
-      unsigned const at = inside ? static_cast<unsigned>(y) * static_cast<unsigned>(j.x.data.row) +
-                                       static_cast<unsigned>(x) * static_cast<unsigned>(j.x.data.pixel) +
-                                       static_cast<unsigned>(j.channel + piece * 8)
-                                 : 0u;
-      ptx::copy_async(stage + static_cast<unsigned>(piece * plane + slot * 16), j.x.data.data + at, inside);
     }
-    pixel_walk result{p0 + thread / outputs * 8 + here, threads / outputs * 8, s.width};
+    bool const add = run.accumulate;
+    float const unscale = 1.f / run.loss_scale();
+    double written = 0;
 #pragma unroll
-    for (int r = 0; r < g_rounds; ++r, result.advance()) {
-      int const item = r * threads + thread, piece = item / 8 % (outputs / 8), slot = item / outputs * 8 + here;
-      bool const inside = result.y < s.height && j.k0 + piece * 8 < s.outputs;
-      unsigned const at = inside ? static_cast<unsigned>(result.y) * static_cast<unsigned>(a.gradient.row) +
-                                       static_cast<unsigned>(result.x) * static_cast<unsigned>(a.gradient.pixel) +
-                                       static_cast<unsigned>(j.k0 + piece * 8)
-                                 : 0u;
-      ptx::copy_async(stage + static_cast<unsigned>(x_bytes + piece * plane + slot * 16), a.gradient.data + at, inside);
+    for (int group = 0; group < outputs / slice; ++group) {
+      __syncthreads();  // nobody reads the stages any more, or the slice before
+      if (wk == group / (n_tiles / 2))
+#pragma unroll
+        for (int m = 0; m < m_tiles; ++m)
+#pragma unroll
+          for (int n = 0; n < 2; ++n)
+#pragma unroll
+            for (int i = 0; i < 4; ++i)
+              memory.gradient[place(n * 8 + lane % 4 * 2 + i % 2, (m % 2 * 16 + i / 2 * 8 + lane / 4) * units +
+                                                                      wc * Tile.warp_units + m / 2)] =
+                  acc[m * n_tiles + group % (n_tiles / 2) * 2 + n][0][i];
+      __syncthreads();
+      for (int i = thread; i < slice * channels; i += threads) {
+        int const o = i / channels, entry = i % channels, c = entry / units, k = k0 + group * slice + o;
+        part const& p = memory.parts[entry % units];
+        if (c < p.inputs && k < s.outputs)
+          written += measure::of(run_scalars::add_gradient(
+              job.weight[static_cast<std::int64_t>(k) * job.out_stride + p.weight + c * job.in_stride],
+              memory.gradient[place(o, entry)], add, unscale));
+      }
     }
+    __syncthreads();
+    measure::leave(written, job.squares + tile, memory.temporary);
   }
 
-  struct accumulators {
-    float weight[2][n_tiles][4];          // (16 channels, 8 outputs)
-    float of_gradient[n_tiles / 2][4];    // (16 outputs, 8 times the same)
-    float of_input[2][4];                 // (16 channels, 8 times the same)
+ private:
+  static constexpr int unit = window_grad_tile::unit;
+  __device__ static int tiles_k(window_shape const& s) { return (s.outputs + outputs - 1) / outputs; }
+
+  /// A thread's way through the patches: it copies one octet of pixels that lie so far apart.
+  struct loader {
+    static constexpr bool together = channels == outputs;  // the same pixels of both operands
+    pixel_walk input, result;
+
+    __device__ loader(window_shape const& s, int patch)
+        : input{patch * pixels + static_cast<int>(threadIdx.x) / channels * 8 + static_cast<int>(threadIdx.x) % 8,
+                threads / channels * 8, s.width},
+          result{patch * pixels + static_cast<int>(threadIdx.x) / outputs * 8 + static_cast<int>(threadIdx.x) % 8,
+                 threads / outputs * 8, s.width} {}
+
+    /// The next patch. Items: (8 pixels) within (octets) within (groups of 8 pixels), so that eight threads fill 128
+    /// bytes of a plane.
+    __device__ void load(std::uint32_t stage, storage const& memory, int k0) {
+      // Computed anew, for want of registers; and copied, because behind each copy to shared memory what lies there
+      // would be read again.
+      int const thread = ptx::thread_index(), here = thread % 8, piece = thread / 8 % (unit / 8);
+      window_shape const s = memory.job.shape;
+      view<T const> const g = memory.job.gradient;
+      part const mine = memory.parts[thread / 8 % (channels / 8) / (unit / 8)];
+      if constexpr (together) result = input;
+#pragma unroll
+      for (int r = 0; r < x_rounds; ++r, input.advance()) {
+        int const item = r * threads + thread, slot = item / channels * 8 + here;
+        int y = input.y * s.stride_y + mine.y, x = input.x * s.stride_x + mine.x0;
+        if (s.mirror) {
+          y = y < 0 ? -y : y >= mine.height ? 2 * mine.height - 2 - y : y;
+          x = x < 0 ? -x : x >= mine.width ? 2 * mine.width - 2 - x : x;
+        }
+        bool const inside = input.y < s.height && piece * 8 < mine.inputs &&
+                            static_cast<unsigned>(y) < static_cast<unsigned>(mine.height) &&
+                            static_cast<unsigned>(x) < static_cast<unsigned>(mine.width);
+        unsigned const at = inside ? static_cast<unsigned>(y) * static_cast<unsigned>(mine.x.row) +
+                                         static_cast<unsigned>(x) * static_cast<unsigned>(mine.x.pixel) +
+                                         static_cast<unsigned>(piece * 8)
+                                   : 0u;
+        ptx::copy_async(stage + static_cast<unsigned>(item / 8 % (channels / 8) * plane + slot * 16),
+                        mine.x.data + at, inside);
+      }
+#pragma unroll
+      for (int r = 0; r < g_rounds; ++r, result.advance()) {
+        int const item = r * threads + thread, octet = item / 8 % (outputs / 8), slot = item / outputs * 8 + here;
+        bool const inside = result.y < s.height && k0 + octet * 8 < s.outputs;
+        unsigned const at = inside ? static_cast<unsigned>(result.y) * static_cast<unsigned>(g.row) +
+                                         static_cast<unsigned>(result.x) * static_cast<unsigned>(g.pixel) +
+                                         static_cast<unsigned>(k0 + octet * 8)
+                                   : 0u;
+        ptx::copy_async(stage + static_cast<unsigned>(x_bytes + octet * plane + slot * 16), g.data + at, inside);
+      }
+    }
   };
+
+  /// Bias: and products with ones, of the gradient or of the input.
   template <bool Bias>
-  __device__ static void multiply(accumulators& sums, std::uint32_t x, std::uint32_t g, bool sum_gradient,
-                                  bool sum_input) {
+  __device__ static void multiply(fragments& acc, std::uint32_t x, std::uint32_t g, bool of_gradient) {
 #pragma unroll
     for (int step = 0; step < pixels / 16; ++step) {
-      std::uint32_t u[2][4];
+      std::uint32_t u[m_tiles][4];
 #pragma unroll
-      for (int m = 0; m < 2; ++m)
+      for (int m = 0; m < m_tiles; ++m)
         ptx::load_matrices_transposed(u[m], x + static_cast<unsigned>(step * 256 + m * 2 * plane));
 #pragma unroll
       for (int n = 0; n < n_tiles / 2; ++n) {
         std::uint32_t b[4];
         ptx::load_matrices_transposed(b, g + static_cast<unsigned>(step * 256 + n * 2 * plane));
 #pragma unroll
-        for (int m = 0; m < 2; ++m) {
-          ptx::multiply(sums.weight[m][2 * n], T{}, u[m][0], u[m][1], u[m][2], u[m][3], b[0], b[1]);
-          ptx::multiply(sums.weight[m][2 * n + 1], T{}, u[m][0], u[m][1], u[m][2], u[m][3], b[2], b[3]);
+        for (int m = 0; m < m_tiles; ++m) {
+          ptx::multiply(acc[m * n_tiles + 2 * n][0], T{}, u[m][0], u[m][1], u[m][2], u[m][3], b[0], b[1]);
+          ptx::multiply(acc[m * n_tiles + 2 * n + 1][0], T{}, u[m][0], u[m][1], u[m][2], u[m][3], b[2], b[3]);
         }
         // what is a column of the right operand is a row of the left one: the same registers, in another order
-        if (Bias && sum_gradient)
-          ptx::multiply(sums.of_gradient[n], T{}, b[0], b[2], b[1], b[3], ones<T>, ones<T>);
+        if (Bias && of_gradient) ptx::multiply(acc[bias_at + n][0], T{}, b[0], b[2], b[1], b[3], ones<T>, ones<T>);
       }
-      if (Bias && sum_input)
+      if (Bias && !of_gradient)
 #pragma unroll
-        for (int m = 0; m < 2; ++m)
-          ptx::multiply(sums.of_input[m], T{}, u[m][0], u[m][1], u[m][2], u[m][3], ones<T>, ones<T>);
-    }
-  }
-
-  __device__ static void run(args const& a, storage& memory) {
-    window_shape const& s = a.shape;
-    std::uint32_t const smem = ptx::shared_address(memory.stage[0]);
-    int const taps = s.taps_y * s.taps_x, first_tiles = (s.first + channels - 1) / channels;
-    int const all_k = (s.outputs + outputs - 1) / outputs;
-    int rest = blockIdx.x;
-    int const split = rest % a.splits;
-    rest /= a.splits;
-    int const tap = rest % taps;
-    rest /= taps;
-    int const tile_k = rest % all_k, tile_c = rest / all_k;
-    bool const in_first = tile_c < first_tiles;
-    job j;
-    j.x.data.data = in_first ? a.first.data.data : a.second.data.data;
-    j.x.data.pixel = in_first ? a.first.data.pixel : a.second.data.pixel;
-    j.x.data.row = in_first ? a.first.data.row : a.second.data.row;
-    j.x.height = in_first ? a.first.height : a.second.height, j.x.width = in_first ? a.first.width : a.second.width;
-    j.x.shift_y = in_first ? a.first.shift_y : a.second.shift_y;
-    j.x.shift_x = in_first ? a.first.shift_x : a.second.shift_x;
-    j.channel = (in_first ? tile_c : tile_c - first_tiles) * channels;
-    j.channels = (in_first ? s.first : s.second) - j.channel;
-    j.k0 = tile_k * outputs, j.ty = tap / s.taps_x, j.tx = tap % s.taps_x;
-    int const parts = (s.height * s.width + pixels - 1) / pixels;
-    int const from = static_cast<int>(static_cast<long long>(split) * parts / a.splits);
-    int const to = static_cast<int>(static_cast<long long>(split + 1) * parts / a.splits);
-
-    int const lane = threadIdx.x % 32, warp = threadIdx.x / 32, wk = warp % Tile.warps_k, wc = warp / Tile.warps_k;
-    // matrices of x: (pixels low, channels low), (low, high), (high, low), (high, high); of g the pixels vary first
-    std::uint32_t const x_at =
-        static_cast<unsigned>((lane / 16 * 8 + lane % 8) * 16 + lane / 8 % 2 * plane + wc * 4 * plane);
-    std::uint32_t const g_at = static_cast<unsigned>(x_bytes + (lane / 8 % 2 * 8 + lane % 8) * 16 +
-                                                     lane / 16 * plane + wk * n_tiles * plane);
-    accumulators sums = {};
-    bool const sum_gradient = a.bias == bias_of::gradient && tile_c == 0 && tap == 0 && wc == 0;
-    bool const sum_input = a.bias == bias_of::input && tile_k == 0 && wk == 0;
-#pragma unroll
-    for (int i = 0; i < Tile.stages - 1; ++i) {
-      if (from + i < to) load(smem + i * stage_bytes, a, j, (from + i) * pixels);
-      ptx::commit_copies();
-    }
-    int read = 0, write = Tile.stages - 1;
-#pragma unroll 1
-    for (int part = from; part < to; ++part) {
-      ptx::wait_for_copies<Tile.stages - 2>();
-      __syncthreads();
-      int const ahead = part + Tile.stages - 1;
-      if (ahead < to) load(smem + write * stage_bytes, a, j, ahead * pixels);
-      ptx::commit_copies();
-      std::uint32_t const stage = smem + read * stage_bytes;
-      if (sum_gradient || sum_input) multiply<true>(sums, stage + x_at, stage + g_at, sum_gradient, sum_input);
-      else multiply<false>(sums, stage + x_at, stage + g_at, false, false);
-      read = read + 1 == Tile.stages ? 0 : read + 1;
-      write = write + 1 == Tile.stages ? 0 : write + 1;
-    }
-#pragma unroll
-    for (int m = 0; m < 2; ++m)
-#pragma unroll
-      for (int n = 0; n < n_tiles; ++n)
-        a.sums.store(sums.weight[m][n], split, tap, tile_c * channels + wc * 32 + m * 16,
-                     j.k0 + wk * n_tiles * 8 + n * 8);
-    if (sum_gradient) {
-      int const width = (s.outputs + 7) & ~7;
-#pragma unroll
-      for (int n = 0; n < n_tiles / 2; ++n)
-        store_bias_sums(sums.of_gradient[n], a.sums.bias + static_cast<std::int64_t>(split) * width,
-                        j.k0 + wk * n_tiles * 8 + n * 16, width);
-    }
-    if (sum_input) {
-      int const width = (s.first + 7) & ~7;
-#pragma unroll
-      for (int m = 0; m < 2; ++m)
-        store_bias_sums(sums.of_input[m], a.sums.bias + static_cast<std::int64_t>(split * taps + tap) * width,
-                        j.channel + wc * 32 + m * 16, width);
+        for (int m = 0; m < m_tiles; ++m)
+          ptx::multiply(acc[bias_at + m][0], T{}, u[m][0], u[m][1], u[m][2], u[m][3], ones<T>, ones<T>);
     }
   }
 };

@@ -17,13 +17,16 @@ struct grad_fragments {
   static constexpr __host__ __device__ int of(int dy, int m, int n) { return (dy * 2 + m) * 4 + n; }
 };
 
-/// What is read for a tile of weights, in shared memory for want of registers. The views begin at its first channels.
+/// What is read for a tile of weights, in shared memory for want of registers: of x, and of the gradient.
 template <class T> struct grad_part {
-  view<T const> x, gradient;
-  int x_height, x_width, shift_y, shift_x;  ///< of the box of x, and where its window begins in it
-  int height, width;                        ///< of the gradient
-  int inputs, outputs;                      ///< that there are from the first on; may be more than the tile's
-  bool mirrored;                            ///< x, where the window leaves the box; else zero
+  struct operand {
+    view<T const> data;         ///< begins at the tile's first channel
+    int height, width;          ///< of the box
+    int channels;               ///< that there are from the first on; may be more than the tile's
+    int shift_y, shift_x;       ///< where the patch of pixel (0, 0) begins in it
+  };
+  operand x, gradient;
+  bool mirrored;                ///< x, where the window leaves the box; else zero
 };
 
 /// Rows × 8 pixels of dy, and of x with a pixel around them, for 32 inputs and 64 outputs. A warp owns one dx, all dy
@@ -37,19 +40,17 @@ template <grad_tile Tile, class T> struct grad_patch {
   static constexpr int x_planes = inputs / each, g_planes = outputs / each;
   static constexpr int x_plane = x_pixels * 16, g_plane = g_pixels * 16 + grad_tile::gap(element);
   static constexpr int x_bytes = x_planes * x_plane, bytes = Tile.stage_bytes(element);
-  static constexpr int x_rounds = tune::ceil_div(tune::ceil_div(x_pixels, 8) * 8 * x_planes, threads);
-  static constexpr int g_rounds = tune::ceil_div(g_pixels * g_planes, threads);
   static_assert(Tile.rows % 2 == 0, "conv_3x3_grad_weight: a step is a pair of rows. Take an even number of rows.");
 
   /// Where a patch lies, and the way to the next: counted, because a division takes as long as twenty products.
   struct place {
-    int y, x, patches_x;
-    __device__ place(int patch, int all_x) : y{patch / all_x}, x{patch % all_x}, patches_x{all_x} {}
-    __device__ void advance() {
-      if (++x == patches_x) x = 0, ++y;
+    int y, x;
+    __device__ place(int patch, int all_x) : y{patch / all_x}, x{patch % all_x} {}
+    __device__ void advance(int all_x) {
+      if (++x == all_x) x = 0, ++y;
     }
   };
-  __device__ static int patches_x(int width) { return (width + 7) / 8; }
+  __device__ static int patches_x(grad_part<T> const& part) { return (part.gradient.width + 7) / 8; }
 
   __device__ static void load(std::uint32_t stage, grad_part<T> const& from, place const& at) {
     if (from.mirrored) load_patch<true>(stage, from, at);
@@ -57,17 +58,14 @@ template <grad_tile Tile, class T> struct grad_patch {
   }
 
   /// Where a lane reads in a stage.
-  struct lane_place {
-    int dx, half;
-    std::uint32_t x, g;
-  };
+  struct lane_place { std::uint32_t x, g; };
   __device__ static lane_place my_place() {
     int const lane = threadIdx.x % 32, warp = threadIdx.x / 32, dx = warp % 3, half = warp / 3;
     if constexpr (element == 4)
-      return {dx, half, static_cast<unsigned>(lane / 16 * x_plane + (lane % 4 + dx) * 16 + lane / 4 % 4 * 4),
+      return {static_cast<unsigned>(lane / 16 * x_plane + (lane % 4 + dx) * 16 + lane / 4 % 4 * 4),
               static_cast<unsigned>(x_bytes + (half * 8 + lane / 16) * g_plane + lane % 4 * 16 + lane / 4 % 4 * 4)};
     // matrices of x: row 0 low, row 0 high, row 1 low, row 1 high channels; of g: rows 0 and 1 low, rows 0 and 1 high
-    return {dx, half, static_cast<unsigned>((lane / 16 * 10 + lane % 8 + dx) * 16 + lane / 8 % 2 * x_plane),
+    return {static_cast<unsigned>((lane / 16 * 10 + lane % 8 + dx) * 16 + lane / 8 % 2 * x_plane),
             static_cast<unsigned>(x_bytes + (lane / 8 % 2 * 8 + lane % 8) * 16 + lane / 16 * g_plane +
                                   half * 4 * g_plane)};
   }
@@ -75,49 +73,48 @@ template <grad_tile Tile, class T> struct grad_patch {
   template <bool Bias>
   __device__ static void multiply(grad_fragments::type& acc, lane_place const& at, unsigned char const* stage) {
     if constexpr (element == 4) {
-      multiply_32<Bias>(acc, at.dx, stage + at.x, stage + at.g);
+      multiply_32<Bias>(acc, stage + at.x, stage + at.g);
     } else {
       std::uint32_t const address = ptx::shared_address(stage);
-      multiply_16<Bias>(acc, at.dx, address + at.x, address + at.g);
+      multiply_16<Bias>(acc, address + at.x, address + at.g);
     }
   }
 
  private:
-  // Unsigned numbers and conditions that are all evaluated: no branches, and no corrections of quotients.
+  // Unsigned numbers and conditions that are all evaluated: no branches, and no corrections of quotients. Operands are
+  // copied, because behind each copy to shared memory what lies there would be read again.
   template <bool Mirror>
   __device__ static void load_patch(std::uint32_t stage, grad_part<T> const& part, place const& at) {
-    int const y0 = at.y * Tile.rows, x0 = at.x * 8;
+    load_operand<Mirror, x_pixels, x_planes, 10>(stage, x_plane, part.x, at);
+    load_operand<false, g_pixels, g_planes, 8>(stage + x_bytes, g_plane, part.gradient, at);
+  }
+  /// So many pixels, `Across` in a row, of so many planes.
+  template <bool Mirror, int Pixels, int Planes, int Across>
+  __device__ static void load_operand(std::uint32_t to, int plane, typename grad_part<T>::operand const o,
+                                      place const& at) {
+    constexpr int rounds = tune::ceil_div(tune::ceil_div(Pixels, 8) * 8 * Planes, threads);
+    int const y0 = at.y * Tile.rows + o.shift_y, x0 = at.x * 8 + o.shift_x;
     auto const thread = static_cast<unsigned>(ptx::thread_index());
 #pragma unroll
-    for (unsigned round = 0; round < x_rounds; ++round) {
-      unsigned const i = round * threads + thread, p = i / (8 * x_planes) * 8 + i % 8, piece = i / 8 % x_planes;
-      int y = y0 + static_cast<int>(p / 10) + part.shift_y;
-      int x = x0 + static_cast<int>(p % 10) + part.shift_x;
+    for (unsigned round = 0; round < rounds; ++round) {
+      unsigned const i = round * threads + thread, p = i / (8 * Planes) * 8 + i % 8, piece = i / 8 % Planes;
+      int y = y0 + static_cast<int>(p / Across), x = x0 + static_cast<int>(p % Across);
       if constexpr (Mirror) {
-        y = y < 0 ? -y : y >= part.x_height ? 2 * part.x_height - 2 - y : y;
-        x = x < 0 ? -x : x >= part.x_width ? 2 * part.x_width - 2 - x : x;
+        y = y < 0 ? -y : y >= o.height ? 2 * o.height - 2 - y : y;
+        x = x < 0 ? -x : x >= o.width ? 2 * o.width - 2 - x : x;
       }
-      bool const inside = (static_cast<unsigned>(y) < static_cast<unsigned>(part.x_height)) &
-                          (static_cast<unsigned>(x) < static_cast<unsigned>(part.x_width)) &
-                          (static_cast<int>(piece) * each < part.inputs);
-      unsigned const from = static_cast<unsigned>(y) * static_cast<unsigned>(part.x.row) +
-                            static_cast<unsigned>(x) * static_cast<unsigned>(part.x.pixel) + piece * each;
-      ptx::copy_async_if(p < x_pixels, stage + piece * x_plane + p * 16, part.x.data + (inside ? from : 0u), inside);
-    }
-#pragma unroll
-    for (unsigned round = 0; round < g_rounds; ++round) {
-      unsigned const i = round * threads + thread, p = i / (8 * g_planes) * 8 + i % 8, piece = i / 8 % g_planes;
-      int const y = y0 + static_cast<int>(p / 8), x = x0 + static_cast<int>(p % 8);
-      bool const inside = (y < part.height) & (x < part.width) & (static_cast<int>(piece) * each < part.outputs);
-      unsigned const from = static_cast<unsigned>(y) * static_cast<unsigned>(part.gradient.row) +
-                            static_cast<unsigned>(x) * static_cast<unsigned>(part.gradient.pixel) + piece * each;
-      ptx::copy_async_if(p < g_pixels, stage + x_bytes + piece * g_plane + p * 16,
-                         part.gradient.data + (inside ? from : 0u), inside);
+      bool const inside = (static_cast<unsigned>(y) < static_cast<unsigned>(o.height)) &
+                          (static_cast<unsigned>(x) < static_cast<unsigned>(o.width)) &
+                          (static_cast<int>(piece) * each < o.channels);
+      unsigned const from = static_cast<unsigned>(y) * static_cast<unsigned>(o.data.row) +
+                            static_cast<unsigned>(x) * static_cast<unsigned>(o.data.pixel) + piece * each;
+      ptx::copy_async_if(p < Pixels, to + piece * static_cast<unsigned>(plane) + p * 16,
+                         o.data.data + (inside ? from : 0u), inside);
     }
   }
-
   template <bool Bias>
-  __device__ static void multiply_16(grad_fragments::type& acc, int dx, std::uint32_t x, std::uint32_t g) {
+  __device__ static void multiply_16(grad_fragments::type& acc, std::uint32_t x, std::uint32_t g) {
+    int const dx = Bias ? ptx::thread_index() / 32 % 3 : 0;
     std::uint32_t pair[2][2][4];  // (pair of rows, 16 channels): row 0 low, row 0 high, row 1 low, row 1 high channels
     auto const fetch = [&](int j) {
 #pragma unroll
@@ -160,8 +157,8 @@ template <grad_tile Tile, class T> struct grad_patch {
   /// The same of 32-bit numbers, which no instruction loads transposed: a step is a row of 8 pixels, and a lane reads
   /// its numbers one by one. With these planes the lanes of a warp meet in no bank where rows is a multiple of 4.
   template <bool Bias>
-  __device__ static void multiply_32(grad_fragments::type& acc, int dx, unsigned char const* x,
-                                     unsigned char const* g) {
+  __device__ static void multiply_32(grad_fragments::type& acc, unsigned char const* x, unsigned char const* g) {
+    int const dx = Bias ? ptx::thread_index() / 32 % 3 : 0;
     auto const word = [](unsigned char const* at) { return *reinterpret_cast<std::uint32_t const*>(at); };
     std::uint32_t rows[3][2][4];  // (row, 16 channels): low channels, high ones, then the same four pixels further on
     auto const fetch = [&](int row) {

@@ -142,7 +142,10 @@ template <class Program, element Type, class Chip> class executor {
       using gathered = gathered_gradients<Program, Type, Chip>;
       if constexpr (gathered::template holds<I>()) {
         on_matrices::prepare(s, needs_);
-        if constexpr (!gathered::template holds<I + 1>()) gathered::prepare(s, needs_), ++launches_, ++on_matrices_;
+        if constexpr (!gathered::template holds<I + 1>()) {
+          int const more = gathered::prepare(s, needs_);
+          launches_ += more, on_matrices_ += more;
+        }
       } else if constexpr (on_matrices::fits()) {
         prepare_on_matrices<on_matrices>(s);
       } else {

@@ -1,4 +1,4 @@
-// Gradients of 3×3 weights: those of consecutive steps in one launch.
+// Gradients of weights: those of consecutive steps in one launch for each kernel.
 #pragma once
 #include <cstring>
 #include <utility>
@@ -17,51 +17,60 @@ template <class Program, element Type, class Chip> struct gathered_gradients {
     if constexpr (I >= t::steps) return false;
     else {
       using view = step_view<Program, I, Type>;
-      if constexpr (!view::for_matrices || view::what.kind(view::anchor) != op_kind::convolve_grad_weight) return false;
+      constexpr op_kind kind = view::what.kind(view::anchor);
+      constexpr bool weights = kind == op_kind::convolve_grad_weight || kind == op_kind::up_convolve_grad_weight;
+      if constexpr (!view::for_matrices || !weights) return false;
       else return matrix_grad_step<view, Chip>::gathers();
     }
   }
-  /// Adds the launch of all that have been gathered.
-  static void prepare(prepared_step& step, program_needs<T>& needs) {
-    std::vector<stream_job> stream;
-    for (auto const& g : needs.gathered) stream.push_back(kernel::stream_of(g.shape, g.tile, Chip::limits));
-    int const most = kernel::resident * Chip::limits.multiprocessors;
-    stream_shares const shares = tune::share_out(stream, most, tune::grad_tile_cycles);
-    int const blocks = shares.blocks();
-    needs.share(kernel::slot_floats(blocks), kernel::counters(blocks));
+  /// Adds the launches of all that have been gathered; returns how many.
+  static int prepare(prepared_step& step, program_needs<T>& needs) {
+    std::size_t const before = step.launches.size();
+    if constexpr (tiles.count > 0) add_launch<kernel_3x3>(step, needs, needs.gathered_3x3);
+    if constexpr (Type != element::tf32) {  // see matrix_grad_step::fits
+      add_launch<conv_window_grad_weight<tune::large_window_grad, T>>(step, needs, needs.gathered_large);
+      add_launch<conv_window_grad_weight<tune::small_window_grad, T>>(step, needs, needs.gathered_small);
+    }
+    return static_cast<int>(step.launches.size() - before);
+  }
 
-    std::vector<gathered_gradient<T>> const gathered = std::exchange(needs.gathered, {});
-    std::int64_t const jobs =
-        needs.table(static_cast<std::int64_t>(gathered.size() * sizeof(grad_job<T>)),
-                    [gathered](run_context const& c, std::byte* there) {
-                      for (auto const& g : gathered) {
-                        grad_job<T> job = g.job(c);
-                        while (!(tiles.items[job.tile] == g.tile)) ++job.tile;
-                        std::memcpy(there, &job, sizeof job);
-                        there += sizeof job;
-                      }
-                    });
+ private:
+  template <class Kernel, class Job>
+  static void add_launch(prepared_step& step, program_needs<T>& needs, gathered_jobs<Job>& waiting) {
+    gathered_jobs<Job> const gathered = std::exchange(waiting, {});
+    if (gathered.jobs.empty()) return;
+    int const most = Kernel::resident * Chip::limits.multiprocessors;
+    stream_shares const shares = tune::share_out(gathered.stream, most, tune::grad_tile_cycles);
+    int const blocks = shares.blocks();
+    needs.share(Kernel::slot_floats(blocks), Kernel::counters(blocks));
+    std::int64_t const jobs = needs.table(static_cast<std::int64_t>(gathered.jobs.size() * sizeof(Job)),
+                                          [made = gathered.jobs](run_context const& c, std::byte* there) {
+                                            for (auto const& make : made) {
+                                              Job const job = make(c);
+                                              std::memcpy(there, &job, sizeof job);
+                                              there += sizeof job;
+                                            }
+                                          });
     std::int64_t const segments = table_of(needs, shares.segments), first_of = table_of(needs, shares.first_of);
     step.launches.push_back([=, &step](run_context const& c, cudaStream_t s) {
-      launch<kernel>({reinterpret_cast<grad_job<T> const*>(c.tables + jobs),
+      launch<Kernel>({reinterpret_cast<Job const*>(c.tables + jobs),
                       reinterpret_cast<stream_segment const*>(c.tables + segments),
                       reinterpret_cast<int const*>(c.tables + first_of), blocks, c.shared_tiles, c.arrived, c.run},
                      blocks, s, step.name);
     });
   }
-
- private:
   template <class Item> static std::int64_t table_of(program_needs<T>& needs, std::vector<Item> const& items) {
     std::size_t const bytes = items.size() * sizeof(Item);
     return needs.table(static_cast<std::int64_t>(bytes), [items, bytes](run_context const&, std::byte* there) {
       std::memcpy(there, items.data(), bytes);
     });
   }
-  /// The tiles that the steps ask for, each once.
+  /// The tiles that the 3×3 steps ask for, each once.
   struct tile_list {
     grad_tile items[8]{};
     int count = 0;
     constexpr void add(grad_tile const& t) {
+      if (t.rows == 0) return;
       for (int i = 0; i < count; ++i)
         if (items[i] == t) return;
       items[count++] = t;
@@ -79,7 +88,7 @@ template <class Program, element Type, class Chip> struct gathered_gradients {
   template <int... N> static auto kernel_of(std::integer_sequence<int, N...>) {
     return conv_3x3_grad_weight<T, tiles.items[N]...>{};
   }
-  using kernel = decltype(kernel_of(std::make_integer_sequence<int, tiles.count>{}));
+  using kernel_3x3 = decltype(kernel_of(std::make_integer_sequence<int, tiles.count>{}));
 };
 
 }  // namespace oxbow::on_cuda

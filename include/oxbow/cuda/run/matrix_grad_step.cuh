@@ -45,41 +45,34 @@ template <class Step, class Chip> struct matrix_grad_step {
   static constexpr extent x_size{1, op.in_size.height / op.stride.height, op.in_size.width / op.stride.width};
   /// Is it one of those that share a launch with the steps beside them? Then prepare() adds no launch: see
   /// gathered_gradients.cuh.
-  static constexpr bool gathers() { return fits() && is_3x3 && !reads_image; }
-  /// The tile that it asks of that launch.
+  static constexpr bool gathers() { return fits() && !reads_image; }
+  /// The tile that it asks of that launch; none where it is no 3×3 convolution.
   static constexpr grad_tile tile() {
-    if constexpr (gathers()) return tune::picked_grad<shape_3x3(), Chip, sizeof(T)>;
+    if constexpr (gathers() && is_3x3) return tune::picked_grad<shape_3x3(), Chip, sizeof(T)>;
     else return {};
   }
   static void prepare(prepared_step& step, program_needs<T>& needs) {
     if constexpr (reads_image) prepare_image(step, needs);
     else if constexpr (is_3x3) gather_3x3(needs);
-    else prepare_window(step, needs);
+    else gather_window(needs);
   }
 
  private:
-  /// What a kernel leaves: its sums of weights and of biases, and where they go.
-  struct places {
-    std::int64_t weight, bias, to_weight, to_bias;
-    grad_sums in(run_context const& c, grad_sums s) const {
-      s.weight = c.left + weight, s.bias = has_bias ? c.left + bias : nullptr;
-      return s;
+  static std::int64_t to_weight(program_needs<T>& needs) { return needs.parameters[op.parameter].offset; }
+  /// Has the last pass add up `parts` sums of the bias; returns where they are to be left.
+  static std::int64_t finish_bias(program_needs<T>& needs, int parts) {
+    if constexpr (!has_bias) return 0;
+    else {
+      std::int64_t const at = needs.leave(std::int64_t{parts} * layout_of_octets::padded(outputs)),
+                         to = needs.parameters[op.parameter + 1].offset;
+      layer_sums const sums{.splits = 1, .bias_parts = parts, .bias_count = outputs};
+      needs.finish(sums.bias_blocks(), [=](run_context const& c) {
+        layer_sums l = sums;
+        l.sums.bias = c.left + at, l.bias = c.gradients + to;
+        return finish_job{.layer = l};
+      });
+      return at;
     }
-  };
-  static places leave(program_needs<T>& needs, grad_sums const& s, int splits, int bias_parts) {
-    return {needs.leave(s.split_floats() * splits), leave_bias(needs, bias_parts),
-            needs.parameters[op.parameter].offset, has_bias ? needs.parameters[op.parameter + 1].offset : 0};
-  }
-  static std::int64_t leave_bias(program_needs<T>& needs, int parts) {
-    return has_bias ? needs.leave(std::int64_t{parts} * layout_of_octets::padded(outputs)) : 0;
-  }
-  static void finish(program_needs<T>& needs, places const& p, layer_sums what) {
-    needs.finish(what.weight_blocks() + (has_bias ? what.bias_blocks() : 0), [p, what](run_context const& c) {
-      layer_sums l = what;
-      l.sums = p.in(c, l.sums), l.weight = c.gradients + p.to_weight;
-      if (has_bias) l.bias = c.gradients + p.to_bias;
-      return finish_job{.layer = l};
-    });
   }
 
   static constexpr conv_shape shape_3x3() {
@@ -88,24 +81,15 @@ template <class Step, class Chip> struct matrix_grad_step {
   }
   static void gather_3x3(program_needs<T>& needs) {
     static constexpr conv_shape shape = shape_3x3();
-    std::int64_t const bias = leave_bias(needs, shape.chunks()), squares = needs.measure(tune::grad_tiles(shape)),
-                       to_weight = needs.parameters[op.parameter].offset;
-    needs.gathered.push_back({shape, tile(), [=](run_context const& c) {
+    std::int64_t const bias = finish_bias(needs, shape.chunks()), squares = needs.measure(tune::grad_tiles(shape)),
+                       weight = to_weight(needs);
+    needs.gathered_3x3.add(stream_of<T>(shape, tile(), Chip::limits), [=](run_context const& c) {
       return grad_job<T>{shape, source_of<T>(x(0), c.arena), source_of<T>(x(1), c.arena), view_of<T const>(dy, c.arena),
-                         c.gradients + to_weight, has_bias ? c.left + bias : nullptr, c.squares + squares};
-    }});
-    if constexpr (has_bias) {
-      std::int64_t const to_bias = needs.parameters[op.parameter + 1].offset;
-      layer_sums const sums{.splits = 1, .bias_parts = shape.chunks(), .bias_count = outputs};
-      needs.finish(sums.bias_blocks(), [=](run_context const& c) {
-        layer_sums l = sums;
-        l.sums.bias = c.left + bias, l.bias = c.gradients + to_bias;
-        return finish_job{.layer = l};
-      });
-    }
+                         c.gradients + weight, has_bias ? c.left + bias : nullptr, c.squares + squares, tile().rows};
+    });
   }
 
-  static void prepare_window(prepared_step& step, program_needs<T>& needs) {
+  static void gather_window(program_needs<T>& needs) {
     // for an up-convolution the roles change: see conv_window_grad_weight
     static constexpr window_shape shape{
         .height = up ? x_size.height : op.in_size.height, .width = up ? x_size.width : op.in_size.width,
@@ -114,29 +98,24 @@ template <class Step, class Chip> struct matrix_grad_step {
         .stride_x = op.stride.width, .dilation_y = up ? 1 : op.dilation.height,
         .dilation_x = up ? 1 : op.dilation.width,
         .pad_y = up ? 0 : op.border.height, .pad_x = up ? 0 : op.border.width, .mirror = !up && x(0).mirrored};
-    static constexpr window_grad_tile tile =
-        shape.first > 32 && shape.outputs > 64 ? tune::large_window_grad : tune::small_window_grad;
+    static constexpr window_grad_tile tile = tune::pick_grad(shape);
+    static constexpr int taps = shape.taps();
     using kernel = conv_window_grad_weight<tile, T>;
-    static constexpr int splits = tune::window_grad_splits(shape, tile, Chip::limits), taps = shape.taps();
-    static constexpr int parts = up ? splits * taps : splits;
-    static constexpr auto bias = !has_bias ? kernel::bias_of::nothing : up ? kernel::bias_of::input
-                                                                          : kernel::bias_of::gradient;
-    grad_sums const sums = kernel::sums_of(shape, nullptr, nullptr);
-    places const p = leave(needs, sums, splits, parts);
-    step.launches.push_back([sums, p, &step](run_context const& c, cudaStream_t s) {
-      typename kernel::args a{shape, source_of<T>(x(0), c.arena), source_of<T>(x(1), c.arena),
-                              view_of<T const>(dy, c.arena), p.in(c, sums), splits, bias};
+    static constexpr auto sums_up = !has_bias ? bias_of::nothing : up ? bias_of::input : bias_of::gradient;
+    std::int64_t const bias = finish_bias(needs, up ? taps : 1), squares = needs.measure(kernel::tiles(shape)),
+                       weight = to_weight(needs);
+    auto& gathered = tile == tune::large_window_grad ? needs.gathered_large : needs.gathered_small;
+    gathered.add(kernel::stream_of(shape, Chip::limits), [=](run_context const& c) {
+      window_grad_job<T> job{shape, source_of<T>(x(0), c.arena), source_of<T>(x(1), c.arena),
+                             view_of<T const>(dy, c.arena), c.gradients + weight, taps,
+                             taps * (up ? outputs : inputs), has_bias ? c.left + bias : nullptr, sums_up,
+                             c.squares + squares};
       if constexpr (up) {
-        a.first = a.second = source_of<T>(dy, c.arena);
-        a.gradient = view_of<T const>(x(0), c.arena);
+        job.first = job.second = source_of<T>(dy, c.arena);
+        job.gradient = view_of<T const>(x(0), c.arena);
       }
-      launch<kernel>(a, kernel::blocks(a), s, step.name);
+      return job;
     });
-    finish(needs, p, {.sums = sums, .splits = splits, .bias_parts = parts,
-                      .first_padded = tune::ceil_div(shape.first, tile.inputs()) * tile.inputs(),
-                      .first = shape.first, .second = shape.second, .outputs_real = shape.outputs,
-                      .bias_count = outputs, .in_stride = taps,
-                      .out_stride = std::int64_t{taps} * (up ? outputs : inputs)});
   }
 
   static void prepare_image(prepared_step& step, program_needs<T>& needs) {
@@ -147,15 +126,25 @@ template <class Step, class Chip> struct matrix_grad_step {
     // four blocks of 128 threads at a time
     int const splits = std::min(4 * Chip::limits.multiprocessors, kernel::patches(shape));
     grad_sums const sums = kernel::sums_of(shape, nullptr, nullptr);
-    places const p = leave(needs, sums, splits, splits);
-    step.launches.push_back([sums, p, splits, &step](run_context const& c, cudaStream_t s) {
-      typename kernel::args const a{shape, source_of<float>(x(0), c.arena), view_of<T const>(dy, c.arena),
-                                    p.in(c, sums), splits};
+    std::int64_t const left = needs.leave(sums.split_floats() * splits), bias = finish_bias(needs, splits),
+                       weight = to_weight(needs);
+    auto const in = [=](run_context const& c) {
+      grad_sums g = sums;
+      g.weight = c.left + left, g.bias = has_bias ? c.left + bias : nullptr;
+      return g;
+    };
+    step.launches.push_back([=, &step](run_context const& c, cudaStream_t s) {
+      typename kernel::args const a{shape, source_of<float>(x(0), c.arena), view_of<T const>(dy, c.arena), in(c),
+                                    splits};
       launch<kernel>(a, kernel::blocks(a), s, step.name);
     });
-    finish(needs, p, {.sums = sums, .splits = splits, .bias_parts = splits, .first_padded = kernel::inputs,
-                      .first = entries, .outputs_real = outputs, .bias_count = outputs, .in_stride = 1,
-                      .out_stride = entries});
+    layer_sums const what{.sums = sums, .splits = splits, .first_padded = kernel::inputs, .first = entries,
+                          .outputs_real = outputs, .in_stride = 1, .out_stride = entries};
+    needs.finish(what.weight_blocks(), [=](run_context const& c) {
+      layer_sums l = what;
+      l.sums = in(c), l.weight = c.gradients + weight;
+      return finish_job{.layer = l};
+    });
   }
 };
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <oxbow/cuda/kernel/conv_3x3_grad_weight.cuh>
+#include <oxbow/cuda/kernel/conv_window_grad_weight.cuh>
 #include <oxbow/cuda/kernel/finish_job.cuh>
 #include <oxbow/cuda/kernel/parameter_job.cuh>
 #include <oxbow/cuda/run/run_context.cuh>
@@ -21,11 +22,15 @@ struct parameter_jobs {
   int blocks = 0;                       ///< of all
 };
 
-/// A layer whose gradient of weights waits for a launch with others.
-template <class T> struct gathered_gradient {
-  conv_shape shape;
-  grad_tile tile;
-  std::function<grad_job<T>(run_context const&)> job;  ///< without the number of its tile
+/// Layers whose gradients of weights wait for a launch together.
+template <class Job> struct gathered_jobs {
+  std::vector<stream_job> stream{};
+  std::vector<std::function<Job(run_context const&)>> jobs{};
+
+  void add(stream_job const& s, std::function<Job(run_context const&)> job) {
+    stream.push_back(s);
+    jobs.push_back(std::move(job));
+  }
 };
 
 /// Collected while the steps are prepared, before there is any memory.
@@ -34,7 +39,8 @@ template <class T> struct program_needs {
   explicit program_needs(parameter const* of_program) : parameters{of_program} {}
 
   std::vector<std::function<finish_job(run_context const&)>> finishes{};
-  std::vector<gathered_gradient<T>> gathered{};   ///< for the next launch of gathered_gradients
+  gathered_jobs<grad_job<T>> gathered_3x3{};        ///< for the next launches of gathered_gradients
+  gathered_jobs<window_grad_job<T>> gathered_large{}, gathered_small{};
   std::vector<std::function<void(run_context const&, std::byte*)>> tables{};  ///< each writes itself: see table()
   std::int64_t table_bytes = 0;
   std::int64_t packed_bytes = 0, left_floats = 0, shared_floats = 0, counters = 0;

@@ -23,17 +23,23 @@ struct grad_tile {
   constexpr bool operator==(grad_tile const&) const = default;
 };
 
-/// The weight gradient for any window: a block owns 32 · warps_c inputs and 8 · octets · warps_k outputs of one tap.
+/// The weight gradient for any window: a warp owns 8 · octets outputs of warp_units units, a tap of 32 inputs each.
 struct window_grad_tile {
-  int octets;                 ///< outputs of a warp / 8, an even number
+  int warp_units, octets;     ///< octets: an even number
   int warps_c, warps_k;
-  int pixels;                 ///< of a stage, a multiple of 16
-  int stages;
+  int pixels;                 ///< of a patch, a multiple of 16
+  int stages;                 ///< patches in shared memory
   int blocks_per_sm = 2;
 
+  static constexpr int unit = 32;   ///< inputs
   constexpr int threads() const { return 32 * warps_c * warps_k; }
-  constexpr int inputs() const { return 32 * warps_c; }
+  constexpr int units() const { return warp_units * warps_c; }
+  constexpr int inputs() const { return unit * units(); }
   constexpr int outputs() const { return 8 * octets * warps_k; }
+  /// Products of a thread: of its weights, and of its biases, those of the outputs or of the inputs.
+  constexpr int fragments() const {
+    return 2 * warp_units * octets + (octets / 2 > 2 * warp_units ? octets / 2 : 2 * warp_units);
+  }
   constexpr bool operator==(window_grad_tile const&) const = default;
 };
 
@@ -72,14 +78,16 @@ constexpr grad_tile pick_grad(conv_shape const& s, chip const& c, int element_by
 template <conv_shape Shape, class Chip, int ElementBytes>
 inline constexpr grad_tile picked_grad = pick_grad(Shape, Chip::limits, ElementBytes);
 
-inline constexpr window_grad_tile large_window_grad{8, 2, 2, 64, 3}, small_window_grad{4, 1, 2, 64, 3};
+inline constexpr window_grad_tile large_window_grad{2, 8, 2, 2, 32, 4}, small_window_grad{1, 4, 1, 2, 64, 3};
 
-/// Splits for a window: two blocks per multiprocessor, and no block without pixels.
-constexpr int window_grad_splits(window_shape const& s, window_grad_tile const& t, chip const& c) {
-  int const tiles = (ceil_div(s.first, t.inputs()) + ceil_div(s.second, t.inputs())) * s.taps() *
-                    ceil_div(s.outputs, t.outputs());
-  int const most = ceil_div(s.height * s.width, 2 * t.pixels), wish = ceil_div(2 * c.multiprocessors, tiles);
-  return wish < 1 || most < 1 ? 1 : wish < most ? wish : most;
+constexpr window_grad_tile pick_grad(window_shape const& s) {
+  int const units = s.taps() * (ceil_div(s.first, window_grad_tile::unit) + ceil_div(s.second, window_grad_tile::unit));
+  return units > 2 && s.outputs > 64 ? large_window_grad : small_window_grad;
+}
+/// Cycles of a patch, as a share of those of 3×3 weights that has as many products.
+constexpr std::int64_t patch_cycles(window_grad_tile const& t, chip const& c) {
+  double const products = t.inputs() / 16 * (t.outputs() / 8) * (t.pixels / 16);
+  return static_cast<std::int64_t>(products * (1.47 + 0.84 / 2) / c.mma_per_cycle + 193. / 2);
 }
 
 }  // namespace tune
