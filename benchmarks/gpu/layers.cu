@@ -142,8 +142,7 @@ device_array<T> packed(on_cuda::packing const& order, ops::filter<double> const&
   return to;
 }
 /// The pass that adds what a layer's blocks have left.
-void finish(on_cuda::layer_sums const& sums, std::string const& what) {
-  on_cuda::finish_job const job{.layer = sums};
+void finish(on_cuda::finish_job const& job, std::string const& what) {
   device_array<on_cuda::finish_job> const jobs(std::vector<on_cuda::finish_job>{job});
   device_array<on_cuda::run_scalars> const run(std::vector<on_cuda::run_scalars>(1));
   device_array<double> const squares(static_cast<std::size_t>(job.blocks()));
@@ -319,8 +318,7 @@ template <int I> bool weight_gradient() {
       on_cuda::grad_job<T>{s, first.source(), second.source(), dy.view(), dw.data(), bias_sums.data(), squares.data(),
                            tile.rows},
       on_cuda::stream_of<T>(s, tile, chip::limits), what);
-  finish({.sums = {.bias = bias_sums.data()}, .bias = db.data(), .splits = 1, .bias_parts = s.chunks(),
-          .bias_count = s.outputs}, what);
+  finish({.bias = {bias_sums.data(), s.chunks(), s.outputs, db.data()}}, what);
   comparison equal{what};
   auto const is = dw.host(), is_bias = db.host();
   random_stream const pick{1, purpose::noise, 7, 0};
@@ -384,8 +382,7 @@ template <int I> bool up() {
                                                    4 * outputs, bias_sums.data(), on_cuda::bias_of::input,
                                                    squares.data()},
                        kernel::stream_of(back, chip::limits), "up " + size);
-  finish({.sums = {.bias = bias_sums.data()}, .bias = db.data(), .splits = 1, .bias_parts = 4, .bias_count = outputs},
-         "up " + size);
+  finish({.bias = {bias_sums.data(), 4, outputs, db.data()}}, "up " + size);
   comparison equal{"up, weight gradient " + size};
   auto const is = dw.host(), is_bias = db.host();
   for (int i = 0; i < 12; ++i) {
@@ -422,13 +419,11 @@ bool image() {
 
   using grad = on_cuda::conv_image_grad_weight<1, 3, 3, T>;
   int const splits = 4 * chip::limits.multiprocessors;  // four blocks of 128 threads at a time
-  auto sums = grad::sums_of(s, nullptr, nullptr);
-  device_array<float> partial(static_cast<std::size_t>(sums.split_floats() * splits));
-  device_array<float> partial_bias(static_cast<std::size_t>(splits) * outputs);
+  device_array<float> partial(static_cast<std::size_t>(grad::floats(s, splits)));
   device_array<float> dw(w.data.size()), db(b.size());
-  sums.weight = partial.data(), sums.bias = partial_bias.data();
-  launch<grad>({s, x.source(), dy.view(), sums, splits}, "the first layer's weight gradient");
-  finish({sums, dw.data(), db.data(), splits, splits, grad::inputs, 9, 0, outputs, outputs, 1, 9},
+  launch<grad>({s, x.source(), dy.view(), partial.data(), splits}, "the first layer's weight gradient");
+  finish({.image = {partial.data(), splits, grad::inputs, grad::padded_outputs(s), 9, outputs, true, dw.data(),
+                    db.data()}},
          "the first layer's weight gradient");
   comparison equal{"first layer, weight gradient"};
   auto const is = dw.host(), is_bias = db.host();

@@ -80,14 +80,12 @@ void check(extent size, int outputs, int pad_y, int pad_x, int splits, bool mirr
   doubles const dy = random_16<T>(out, outputs, 4);
   device_tensor<T> d_dy(dy, 1);
   using grad = on_cuda::conv_image_grad_weight<Channels, TapsY, TapsX, T>;
-  auto size_of = grad::sums_of(s, nullptr, nullptr);
-  device_array<float> partial(static_cast<std::size_t>(size_of.split_floats() * splits));
-  device_array<float> partial_bias(static_cast<std::size_t>(splits * layout_of_octets::padded(outputs)));
-  auto const left = grad::sums_of(s, partial.data, partial_bias.data);
-  launch<grad>({s, d_image.source(), d_dy.view(), left, splits});
+  device_array<float> partial(static_cast<std::size_t>(grad::floats(s, splits)));
+  launch<grad>({s, d_image.source(), d_dy.view(), partial.data, splits});
   device_array<float> dw(w.data.size()), db(b.size());
   int const entries = Channels * TapsY * TapsX;
-  finish({.layer = {left, dw.data, db.data, splits, splits, grad::inputs, entries, 0, outputs, outputs, 1, entries}});
+  finish({.image = {partial.data, splits, grad::inputs, grad::padded_outputs(s), entries, outputs, true, dw.data,
+                    db.data}});
   auto const should = ops::convolve_grad_weight(dy, seen, at);
   auto const most = ops::convolve_grad_weight(magnitudes(dy), magnitudes(seen), at);
   auto const got = dw.host(), got_bias = db.host();

@@ -33,9 +33,7 @@ void check_length(double measured, result const& made) {
 /// Adds up the bias of a layer and takes what it has written, weights and bias.
 result finished(device_array<float> const& weight, device_array<float> const& bias, float const* bias_sums, int parts,
                 device_array<double> const& squares, bool add) {
-  double measured = finish({.layer = {.sums = {.bias = const_cast<float*>(bias_sums)}, .bias = bias.data, .splits = 1,
-                                      .bias_parts = parts, .bias_count = static_cast<int>(bias.size)}},
-                           add);
+  double measured = finish({.bias = {bias_sums, parts, static_cast<int>(bias.size), bias.data}}, add);
   for (double part : squares.host()) measured += part;
   result const made{weight.host(), bias.host()};
   check_length(measured, made);

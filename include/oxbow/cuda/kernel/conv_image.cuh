@@ -2,9 +2,10 @@
 #pragma once
 #include <oxbow/cuda/arch/copy_async.cuh>
 #include <oxbow/cuda/arch/matrix.cuh>
-#include <oxbow/cuda/kernel/grad_sums.cuh>
+#include <oxbow/cuda/kernel/bias_sums.cuh>
 #include <oxbow/cuda/kernel/sinks.cuh>
 #include <oxbow/cuda/tile/image_patch.cuh>
+#include <oxbow/cuda/tune/chip.hpp>
 #include <oxbow/cuda/tile/packing.hpp>
 
 namespace oxbow::on_cuda {
@@ -119,7 +120,7 @@ template <int Channels, int TapsY, int TapsX, class T, class Sink> struct conv_i
 /// after them are the rows of a product over the pixels.
 ///
 /// A block owns 64 outputs and its share of the patches of 8 × 32 pixels; each of its four warps owns two rows of a
-/// patch. The sums are those of a convolution with one tap and the entries as inputs, for finish_gradients.
+/// patch. Its sums are for finish_gradients.
 ///
 /// cost    bound by reading dy
 template <int Channels, int TapsY, int TapsX, class T> struct conv_image_grad_weight {
@@ -140,7 +141,7 @@ template <int Channels, int TapsY, int TapsX, class T> struct conv_image_grad_we
     image_shape shape;
     source<float const> image;
     view<T const> gradient;
-    grad_sums sums;   ///< bias sums: (splits, outputs rounded up to 8)
+    float* sums;      ///< left for finish_gradients: (split, input, output), of so many floats
     int splits;
   };
   static int tiles_k(image_shape const& s) { return tune::ceil_div(s.outputs, outputs); }
@@ -148,8 +149,9 @@ template <int Channels, int TapsY, int TapsX, class T> struct conv_image_grad_we
     return tune::ceil_div(s.height, rows) * tune::ceil_div(s.width, columns);
   }
   static int blocks(args const& a) { return tiles_k(a.shape) * a.splits; }
-  static grad_sums sums_of(image_shape const& s, float* weight, float* bias) {
-    return {weight, bias, inputs, tiles_k(s) * outputs, 1};
+  static int padded_outputs(image_shape const& s) { return tiles_k(s) * outputs; }
+  static std::int64_t floats(image_shape const& s, int splits) {
+    return std::int64_t{splits} * inputs * padded_outputs(s);
   }
 
   __device__ static void load_gradient(std::uint32_t to, args const& a, int y0, int x0, int k0) {
@@ -223,13 +225,10 @@ template <int Channels, int TapsY, int TapsX, class T> struct conv_image_grad_we
             }
       __syncthreads();
     }
-    int const width = (s.outputs + 7) & ~7;
+    int const width = (s.outputs + outputs - 1) / outputs * outputs;
     for (int i = threadIdx.x; i < inputs * outputs; i += threads) {
       int const entry = i / outputs, k = i % outputs;
-      a.sums.weight[(static_cast<std::int64_t>(split) * inputs + entry) * a.sums.outputs + k0 + k] =
-          memory.sum[entry][k];
-      if (entry == patch::entries && a.sums.bias && k0 + k < width)
-        a.sums.bias[static_cast<std::int64_t>(split) * width + k0 + k] = memory.sum[entry][k];
+      a.sums[(static_cast<std::int64_t>(split) * inputs + entry) * width + k0 + k] = memory.sum[entry][k];
     }
   }
 };

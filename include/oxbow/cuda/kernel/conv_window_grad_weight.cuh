@@ -2,7 +2,7 @@
 #pragma once
 #include <oxbow/cuda/arch/copy_async.cuh>
 #include <oxbow/cuda/arch/matrix.cuh>
-#include <oxbow/cuda/kernel/grad_sums.cuh>
+#include <oxbow/cuda/kernel/bias_sums.cuh>
 #include <oxbow/cuda/kernel/pixel_walk.cuh>
 #include <oxbow/cuda/kernel/squares.cuh>
 #include <oxbow/cuda/kernel/stream_jobs.cuh>
@@ -198,7 +198,6 @@ struct conv_window_grad_weight
 
   /// A thread's way through the patches: it copies one octet of pixels that lie so far apart.
   struct loader {
-    static constexpr bool together = channels == outputs;  // the same pixels of both operands
     pixel_walk input, result;
 
     __device__ loader(window_shape const& s, int patch)
@@ -216,7 +215,6 @@ struct conv_window_grad_weight
       window_shape const s = memory.job.shape;
       view<T const> const g = memory.job.gradient;
       part const mine = memory.parts[thread / 8 % (channels / 8) / (unit / 8)];
-      if constexpr (together) result = input;
 #pragma unroll
       for (int r = 0; r < x_rounds; ++r, input.advance()) {
         int const item = r * threads + thread, slot = item / channels * 8 + here;

@@ -7,22 +7,20 @@
 
 namespace oxbow::on_cuda {
 
-/// Gradients (+)= the sums, with the loss scale taken out. All layers of a program in one launch: the same bits every
-/// time, because sums are added in the order of the blocks that left them.
+/// Gradients (+)= the sums, with the loss scale taken out. All of a program in one launch: the same bits every time,
+/// because sums are added in the order of the blocks that left them.
 ///
-/// For a layer a block owns 8 inputs × 32 outputs: it reads runs of 32 outputs and writes runs of 8 · taps weights. For
-/// a head a block owns one number.
+/// A block owns 32 channels of a bias, 32 outputs of an entry of an image's weights, or a number of a head's.
 ///
-/// cost    reads each layer's weights `splits` times, mostly from L2, and writes them once
+/// cost    reads what was left once
 struct finish_gradients {
-  static constexpr int threads = finish_job::threads, inputs = finish_job::inputs, outputs = finish_job::outputs;
-  static constexpr int most_taps = finish_job::most_taps;
+  static constexpr int threads = finish_job::threads, warps = threads / 32;
   using measure = squares<threads>;
   struct storage {
     int job;
     union {
-      float sum[outputs][inputs * most_taps + 1];
-      float bias[8][outputs];
+      float4 part[threads];
+      float bias[warps][bias_sums::block_channels];
       typename measure::storage temporary;
     };
   };
@@ -38,7 +36,8 @@ struct finish_gradients {
     finish_job const& job = a.jobs[job_of_block<threads>(a.jobs, a.count, s.job)];
     target const to{a.run->accumulate != 0, 1.f / a.run->loss_scale()};
     double written = 0;
-    if (job.layer.splits > 0) written = add_layer(job.layer, s, block - job.first_block, to);
+    if (job.bias.sums) written = add_bias(job.bias, s, block - job.first_block, to);
+    else if (job.image.sums) written = add_image(job.image, s, block - job.first_block, to);
     else if (job.head.sums) written = add_head(job.head, s, block - job.first_block, to);
     else add_losses(job.loss, s);
     __syncthreads();
@@ -56,54 +55,41 @@ struct finish_gradients {
 
   // Each returns the squares of what the thread has written.
 
-  __device__ static double add_layer(layer_sums const& a, storage& s, int tile, target const& into) {
-    int const tiles_k = a.tiles_k(), all = a.weight ? a.weight_blocks() : 0;
-    int const lane = threadIdx.x % 32, warp = threadIdx.x / 32;
-    if (tile >= all) return add_bias_sums(a, s, (tile - all) * outputs, into);
-    int const c0 = tile / tiles_k * inputs, k0 = tile % tiles_k * outputs, taps = a.sums.taps;
-    // eight lanes read the 32 outputs of one entry
-    std::int64_t const next = a.sums.split_floats() / 4;
-    int const k = lane % 8 * 4;
-    for (int i = warp * 4 + lane / 8; i < inputs * taps; i += threads / 8) {
-      int const c = i / taps, tap = i - c * taps;
-      auto const* from = reinterpret_cast<float4 const*>(
-          a.sums.weight + (static_cast<std::int64_t>(tap * a.sums.inputs + c0 + c) * a.sums.outputs + k0 + k));
-      float4 sum = *from;
-#pragma unroll 8
-      for (int split = 1; split < a.splits; ++split) {  // so many loads are under way at a time
-        from += next;
-        float4 const v = *from;
-        sum.x += v.x, sum.y += v.y, sum.z += v.z, sum.w += v.w;
-      }
-      s.sum[k][i] = sum.x, s.sum[k + 1][i] = sum.y, s.sum[k + 2][i] = sum.z, s.sum[k + 3][i] = sum.w;
-    }
-    __syncthreads();
-    // a warp writes the entries of one output after the other, 32 neighbours at a time
-    double written = 0;
-    for (int entry = lane; entry < inputs * taps; entry += 32) {
-      int const place = c0 + entry / taps;
-      int const c = place < a.first_padded ? place : place - a.first_padded + a.first;
-      if (place < a.first_padded ? place >= a.first : c >= a.first + a.second) continue;
-      float* const to = a.weight + k0 * a.out_stride + c * a.in_stride + entry % taps;
-      for (int o = warp; o < outputs && k0 + o < a.outputs_real; o += threads / 32)
-        written += into(to[o * a.out_stride], s.sum[o][entry]);
-    }
-    return written;
-  }
-
-  __device__ static double add_bias_sums(layer_sums const& a, storage& s, int k0, target const& into) {
-    int const lane = threadIdx.x % 32, warp = threadIdx.x / 32, k = k0 + lane;
-    int const width = (a.bias_count + 7) / 8 * 8;
+  __device__ static double add_bias(bias_sums const& a, storage& s, int block, target const& into) {
+    int const lane = threadIdx.x % 32, warp = threadIdx.x / 32, k = block * bias_sums::block_channels + lane;
+    int const width = (a.channels + 7) / 8 * 8;
     float sum = 0;
-    if (k < a.bias_count)
-      for (int part = warp; part < a.bias_parts; part += 8)
-        sum += a.sums.bias[static_cast<std::int64_t>(part) * width + k];
+    if (k < a.channels)
+#pragma unroll 4
+      for (int part = warp; part < a.parts; part += warps) sum += a.sums[static_cast<std::int64_t>(part) * width + k];
     s.bias[warp][lane] = sum;
     __syncthreads();
-    if (warp > 0 || k >= a.bias_count) return 0;
+    if (warp > 0 || k >= a.channels) return 0;
     sum = 0;
-    for (int w = 0; w < 8; ++w) sum += s.bias[w][lane];
+    for (int w = 0; w < warps; ++w) sum += s.bias[w][lane];
     return into(a.bias[k], sum);
+  }
+
+  /// Eight lanes read the 32 outputs of an entry of one split, so that as many loads as may be are under way at a time.
+  __device__ static double add_image(image_sums const& a, storage& s, int block, target const& into) {
+    constexpr int lanes = image_sums::block_outputs / 4, groups = threads / lanes;
+    int const entry = block / a.output_blocks(), k0 = block % a.output_blocks() * image_sums::block_outputs;
+    int const group = threadIdx.x / lanes, lane = threadIdx.x % lanes;
+    float4 sum{};
+#pragma unroll 4
+    for (int split = group; split < a.splits; split += groups) {
+      auto const v = *reinterpret_cast<float4 const*>(
+          a.sums + (static_cast<std::int64_t>(split) * a.padded_entries + entry) * a.padded_outputs + k0 + lane * 4);
+      sum.x += v.x, sum.y += v.y, sum.z += v.z, sum.w += v.w;
+    }
+    s.part[threadIdx.x] = sum;
+    __syncthreads();
+    int const mine = threadIdx.x, k = k0 + mine;
+    if (mine >= image_sums::block_outputs || k >= a.outputs) return 0;
+    float all = 0;
+    auto const* const parts = reinterpret_cast<float const*>(s.part) + mine;
+    for (int g = 0; g < groups; ++g) all += parts[g * image_sums::block_outputs];
+    return into(entry < a.entries ? a.weight[static_cast<std::int64_t>(k) * a.entries + entry] : a.bias[k], all);
   }
 
   __device__ static double add_head(head_sums const& a, storage& s, int i, target const& into) {

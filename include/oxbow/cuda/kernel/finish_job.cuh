@@ -1,24 +1,33 @@
 // What the last pass of a training step has to add up: a table of jobs.
 #pragma once
-#include <oxbow/cuda/kernel/grad_sums.cuh>
+#include <cstdint>
+
+#include <oxbow/core/portable.hpp>
+#include <oxbow/cuda/tune/chip.hpp>
 
 namespace oxbow::on_cuda {
 
-/// Gradients of a layer, from the sums of conv_…_grad_weight.
-struct layer_sums {
-  grad_sums sums{};
-  float *weight = nullptr, *bias = nullptr;     ///< gradients of the layer's tensors; either may be null
-  int splits = 0, bias_parts = 0;
-  int first_padded = 0, first = 0, second = 0;  ///< inputs: the sums have `first`, then from first_padded on `second`
-  int outputs_real = 0, bias_count = 0;
-  std::int64_t in_stride = 0, out_stride = 0;   ///< of the weight's tensor, in elements
+/// The gradient of a bias: sums (part, channel), of channels rounded up to 8.
+struct bias_sums {
+  float const* sums = nullptr;
+  int parts = 0, channels = 0;
+  float* bias = nullptr;
 
-  static constexpr int tile_inputs = 8, tile_outputs = 32;
-  constexpr OXBOW_DEVICE int tiles_k() const { return (sums.outputs + tile_outputs - 1) / tile_outputs; }
-  constexpr OXBOW_DEVICE int weight_blocks() const {
-    return (sums.inputs + tile_inputs - 1) / tile_inputs * tiles_k();
-  }
-  constexpr int bias_blocks() const { return tune::ceil_div(bias_count, tile_outputs); }
+  static constexpr int block_channels = 32;
+  constexpr int blocks() const { return tune::ceil_div(channels, block_channels); }
+};
+
+/// Gradients of a layer that reads an image, weights (output, entry) and bias, from the sums of conv_image_grad_weight:
+/// (split, entry, output), both rounded up, of which entry `entries` is the bias.
+struct image_sums {
+  float const* sums = nullptr;
+  int splits = 0, padded_entries = 0, padded_outputs = 0, entries = 0, outputs = 0;
+  bool has_bias = false;
+  float *weight = nullptr, *bias = nullptr;
+
+  static constexpr int block_outputs = 32;
+  constexpr OXBOW_DEVICE int output_blocks() const { return (outputs + block_outputs - 1) / block_outputs; }
+  constexpr int blocks() const { return (entries + has_bias) * output_blocks(); }
 };
 
 /// Gradients of a head's weights (classes, channels) and biases, from the sums of head_loss.
@@ -37,19 +46,16 @@ struct loss_sums {
   double* out = nullptr;
 };
 
-/// One of the three; which, says what it points to.
+/// One of the four; which, says what it points to.
 struct finish_job {
-  layer_sums layer{};
+  bias_sums bias{};
+  image_sums image{};
   head_sums head{};
   loss_sums loss{};
   int first_block = 0;  ///< of the launch
 
-  static constexpr int threads = 256, most_taps = 32;
-  static constexpr int inputs = layer_sums::tile_inputs, outputs = layer_sums::tile_outputs;
-  int blocks() const {
-    if (layer.splits > 0) return (layer.weight ? layer.weight_blocks() : 0) + (layer.bias ? layer.bias_blocks() : 0);
-    return head.sums ? head.blocks() : 1;
-  }
+  static constexpr int threads = 256;
+  int blocks() const { return bias.sums ? bias.blocks() : image.sums ? image.blocks() : head.sums ? head.blocks() : 1; }
 };
 
 }  // namespace oxbow::on_cuda

@@ -3,7 +3,7 @@
 #include <oxbow/cuda/arch/copy_async.cuh>
 #include <oxbow/cuda/arch/matrix.cuh>
 #include <oxbow/cuda/arch/thread.cuh>
-#include <oxbow/cuda/kernel/grad_sums.cuh>
+#include <oxbow/cuda/kernel/bias_sums.cuh>
 #include <oxbow/cuda/tile/layout.cuh>
 #include <oxbow/cuda/tune/grad_tile.hpp>
 

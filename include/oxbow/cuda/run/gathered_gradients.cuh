@@ -27,10 +27,8 @@ template <class Program, element Type, class Chip> struct gathered_gradients {
   static int prepare(prepared_step& step, program_needs<T>& needs) {
     std::size_t const before = step.launches.size();
     if constexpr (tiles.count > 0) add_launch<kernel_3x3>(step, needs, needs.gathered_3x3);
-    if constexpr (Type != element::tf32) {  // see matrix_grad_step::fits
-      add_launch<conv_window_grad_weight<tune::large_window_grad, T>>(step, needs, needs.gathered_large);
-      add_launch<conv_window_grad_weight<tune::small_window_grad, T>>(step, needs, needs.gathered_small);
-    }
+    if constexpr (tiles.large) add_launch<window_kernel<tune::large_window_grad>>(step, needs, needs.gathered_large);
+    if constexpr (tiles.small) add_launch<window_kernel<tune::small_window_grad>>(step, needs, needs.gathered_small);
     return static_cast<int>(step.launches.size() - before);
   }
 
@@ -65,10 +63,11 @@ template <class Program, element Type, class Chip> struct gathered_gradients {
       std::memcpy(there, items.data(), bytes);
     });
   }
-  /// The tiles that the 3×3 steps ask for, each once.
+  /// What the steps ask for: the tiles of 3×3 convolutions, each once, and those of other windows.
   struct tile_list {
     grad_tile items[8]{};
     int count = 0;
+    bool large = false, small = false;
     constexpr void add(grad_tile const& t) {
       if (t.rows == 0) return;
       for (int i = 0; i < count; ++i)
@@ -77,7 +76,12 @@ template <class Program, element Type, class Chip> struct gathered_gradients {
     }
   };
   template <int I> static constexpr void add(tile_list& all) {
-    if constexpr (holds<I>()) all.add(matrix_grad_step<step_view<Program, I, Type>, Chip>::tile());
+    if constexpr (holds<I>()) {
+      using step = matrix_grad_step<step_view<Program, I, Type>, Chip>;
+      all.add(step::tile());
+      all.large = all.large || step::window_tile() == tune::large_window_grad;
+      all.small = all.small || step::window_tile() == tune::small_window_grad;
+    }
   }
   template <int... I> static constexpr tile_list tiles_of(std::integer_sequence<int, I...>) {
     tile_list all;
@@ -85,6 +89,7 @@ template <class Program, element Type, class Chip> struct gathered_gradients {
     return all;
   }
   static constexpr tile_list tiles = tiles_of(std::make_integer_sequence<int, t::steps>{});
+  template <window_grad_tile Tile> using window_kernel = conv_window_grad_weight<Tile, T>;
   template <int... N> static auto kernel_of(std::integer_sequence<int, N...>) {
     return conv_3x3_grad_weight<T, tiles.items[N]...>{};
   }

@@ -38,7 +38,7 @@ template <class Step, class Chip> struct matrix_grad_step {
     bool const dense = op.stride.volume() == 1 && op.dilation.volume() == 1;
     if (Step::units != 1 && (reads_image || !is_3x3)) return false;  // of 32-bit numbers, the one kernel there is
     if (reads_image) return dense;
-    if (!Step::reads_octets(0, 1) || op.window.volume() > finish_job::most_taps) return false;
+    if (!Step::reads_octets(0, 1)) return false;
     // an up-convolution sums dy over its windows and reads x as it is
     return !up || (op.window == op.stride && op.in[1].count == 1 && Step::covers(x(0), x_size));
   }
@@ -51,6 +51,11 @@ template <class Step, class Chip> struct matrix_grad_step {
     if constexpr (gathers() && is_3x3) return tune::picked_grad<shape_3x3(), Chip, sizeof(T)>;
     else return {};
   }
+  /// For other windows; none where it is a 3×3 convolution.
+  static constexpr window_grad_tile window_tile() {
+    if constexpr (gathers() && !is_3x3) return tune::pick_grad(window());
+    else return {};
+  }
   static void prepare(prepared_step& step, program_needs<T>& needs) {
     if constexpr (reads_image) prepare_image(step, needs);
     else if constexpr (is_3x3) gather_3x3(needs);
@@ -59,17 +64,14 @@ template <class Step, class Chip> struct matrix_grad_step {
 
  private:
   static std::int64_t to_weight(program_needs<T>& needs) { return needs.parameters[op.parameter].offset; }
+  static std::int64_t to_bias(program_needs<T>& needs) { return needs.parameters[op.parameter + 1].offset; }
   /// Has the last pass add up `parts` sums of the bias; returns where they are to be left.
   static std::int64_t finish_bias(program_needs<T>& needs, int parts) {
     if constexpr (!has_bias) return 0;
     else {
-      std::int64_t const at = needs.leave(std::int64_t{parts} * layout_of_octets::padded(outputs)),
-                         to = needs.parameters[op.parameter + 1].offset;
-      layer_sums const sums{.splits = 1, .bias_parts = parts, .bias_count = outputs};
-      needs.finish(sums.bias_blocks(), [=](run_context const& c) {
-        layer_sums l = sums;
-        l.sums.bias = c.left + at, l.bias = c.gradients + to;
-        return finish_job{.layer = l};
+      std::int64_t const at = needs.leave(std::int64_t{parts} * layout_of_octets::padded(outputs)), to = to_bias(needs);
+      needs.finish(bias_sums{.channels = outputs}.blocks(), [=](run_context const& c) {
+        return finish_job{.bias = {c.left + at, parts, outputs, c.gradients + to}};
       });
       return at;
     }
@@ -89,22 +91,23 @@ template <class Step, class Chip> struct matrix_grad_step {
     });
   }
 
+  /// For an up-convolution the roles change: see conv_window_grad_weight.
+  static constexpr window_shape window() {
+    return {.height = up ? x_size.height : op.in_size.height, .width = up ? x_size.width : op.in_size.width,
+            .first = up ? outputs : first, .second = up ? 0 : second, .outputs = up ? inputs : outputs,
+            .taps_y = op.window.height, .taps_x = op.window.width, .stride_y = op.stride.height,
+            .stride_x = op.stride.width, .dilation_y = up ? 1 : op.dilation.height,
+            .dilation_x = up ? 1 : op.dilation.width, .pad_y = up ? 0 : op.border.height,
+            .pad_x = up ? 0 : op.border.width, .mirror = !up && x(0).mirrored};
+  }
   static void gather_window(program_needs<T>& needs) {
-    // for an up-convolution the roles change: see conv_window_grad_weight
-    static constexpr window_shape shape{
-        .height = up ? x_size.height : op.in_size.height, .width = up ? x_size.width : op.in_size.width,
-        .first = up ? outputs : first, .second = up ? 0 : second, .outputs = up ? inputs : outputs,
-        .taps_y = op.window.height, .taps_x = op.window.width, .stride_y = op.stride.height,
-        .stride_x = op.stride.width, .dilation_y = up ? 1 : op.dilation.height,
-        .dilation_x = up ? 1 : op.dilation.width,
-        .pad_y = up ? 0 : op.border.height, .pad_x = up ? 0 : op.border.width, .mirror = !up && x(0).mirrored};
-    static constexpr window_grad_tile tile = tune::pick_grad(shape);
+    static constexpr window_shape shape = window();
     static constexpr int taps = shape.taps();
-    using kernel = conv_window_grad_weight<tile, T>;
+    using kernel = conv_window_grad_weight<window_tile(), T>;
     static constexpr auto sums_up = !has_bias ? bias_of::nothing : up ? bias_of::input : bias_of::gradient;
     std::int64_t const bias = finish_bias(needs, up ? taps : 1), squares = needs.measure(kernel::tiles(shape)),
                        weight = to_weight(needs);
-    auto& gathered = tile == tune::large_window_grad ? needs.gathered_large : needs.gathered_small;
+    auto& gathered = window_tile() == tune::large_window_grad ? needs.gathered_large : needs.gathered_small;
     gathered.add(kernel::stream_of(shape, Chip::limits), [=](run_context const& c) {
       window_grad_job<T> job{shape, source_of<T>(x(0), c.arena), source_of<T>(x(1), c.arena),
                              view_of<T const>(dy, c.arena), c.gradients + weight, taps,
@@ -125,25 +128,18 @@ template <class Step, class Chip> struct matrix_grad_step {
     using kernel = conv_image_grad_weight<first, op.window.height, op.window.width, T>;
     // four blocks of 128 threads at a time
     int const splits = std::min(4 * Chip::limits.multiprocessors, kernel::patches(shape));
-    grad_sums const sums = kernel::sums_of(shape, nullptr, nullptr);
-    std::int64_t const left = needs.leave(sums.split_floats() * splits), bias = finish_bias(needs, splits),
-                       weight = to_weight(needs);
-    auto const in = [=](run_context const& c) {
-      grad_sums g = sums;
-      g.weight = c.left + left, g.bias = has_bias ? c.left + bias : nullptr;
-      return g;
-    };
+    std::int64_t const left = needs.leave(kernel::floats(shape, splits)), weight = to_weight(needs),
+                       bias = has_bias ? to_bias(needs) : 0;
     step.launches.push_back([=, &step](run_context const& c, cudaStream_t s) {
-      typename kernel::args const a{shape, source_of<float>(x(0), c.arena), view_of<T const>(dy, c.arena), in(c),
-                                    splits};
+      typename kernel::args const a{shape, source_of<float>(x(0), c.arena), view_of<T const>(dy, c.arena),
+                                    c.left + left, splits};
       launch<kernel>(a, kernel::blocks(a), s, step.name);
     });
-    layer_sums const what{.sums = sums, .splits = splits, .first_padded = kernel::inputs, .first = entries,
-                          .outputs_real = outputs, .in_stride = 1, .out_stride = entries};
-    needs.finish(what.weight_blocks(), [=](run_context const& c) {
-      layer_sums l = what;
-      l.sums = in(c), l.weight = c.gradients + weight;
-      return finish_job{.layer = l};
+    image_sums const sums{nullptr, splits, kernel::inputs, kernel::padded_outputs(shape), entries, outputs, has_bias};
+    needs.finish(sums.blocks(), [=](run_context const& c) {
+      image_sums s = sums;
+      s.sums = c.left + left, s.weight = c.gradients + weight, s.bias = c.gradients + bias;
+      return finish_job{.image = s};
     });
   }
 };

@@ -25,10 +25,10 @@ struct grad_tile {
 
 /// The weight gradient for any window: a warp owns 8 · octets outputs of warp_units units, a tap of 32 inputs each.
 struct window_grad_tile {
-  int warp_units, octets;     ///< octets: an even number
-  int warps_c, warps_k;
-  int pixels;                 ///< of a patch, a multiple of 16
-  int stages;                 ///< patches in shared memory
+  int warp_units = 0, octets = 0;     ///< octets: an even number
+  int warps_c = 0, warps_k = 0;
+  int pixels = 0;                     ///< of a patch, a multiple of 16
+  int stages = 0;                     ///< patches in shared memory
   int blocks_per_sm = 2;
 
   static constexpr int unit = 32;   ///< inputs
