@@ -117,17 +117,23 @@ TEST_CASE("loss and gradient of logits of any size, with ignored pixels") {
   });
 }
 
-TEST_CASE("the sum of the losses is their sum in double") {
-  std::vector<float> const x = numbers(12'345, 6, 0, 1);
-  device_array<float> const d{x};
-  device_array<double> const sum{1};
-  device_array<on_cuda::finish_job> const job{
-      std::vector<on_cuda::finish_job>{{.loss = {d.data(), 12'345, sum.data()}}}};
-  device_array<on_cuda::run_scalars> const run{std::vector<on_cuda::run_scalars>(1)};
-  device_array<double> const squares{1};
-  on_cuda::launch<on_cuda::finish_gradients>({job.data(), 1, run.data(), squares.data()}, 1, nullptr, "a test");
-  CHECK(squares.host()[0] == 0);  // no gradient was written
-  double wanted = 0;
-  for (float const e : x) wanted += double{e};
-  CHECK(sum.host()[0] == doctest::Approx(wanted).epsilon(1e-13));
+TEST_CASE("the sum of the losses is their sum in double, whatever block is the last") {
+  for (int const count : {1, 4096, 12'345, 1'100'000}) {  // one block, a full one, a few, more than a block has threads
+    std::vector<float> const x = numbers(static_cast<std::size_t>(count), 6, 0, 1);
+    device_array<float> const d{x};
+    on_cuda::loss_sums loss{d.data(), count};
+    auto const blocks = static_cast<std::size_t>(loss.blocks());
+    device_array<double> const sum{1}, parts{blocks}, squares{blocks};
+    device_array<unsigned> const arrived{std::vector<unsigned>(1)};
+    loss.parts = parts.data(), loss.arrived = arrived.data(), loss.out = sum.data();
+    device_array<on_cuda::finish_job> const job{std::vector<on_cuda::finish_job>{{.loss = loss}}};
+    device_array<on_cuda::run_scalars> const run{std::vector<on_cuda::run_scalars>(1)};
+    on_cuda::launch<on_cuda::finish_gradients>({job.data(), 1, run.data(), squares.data()}, loss.blocks(), nullptr,
+                                               "a test");
+    for (double const part : squares.host()) CHECK(part == 0);  // no gradient was written
+    CHECK(arrived.host()[0] == 0);
+    double wanted = 0;
+    for (float const e : x) wanted += double{e};
+    CHECK(sum.host()[0] == doctest::Approx(wanted).epsilon(1e-12));
+  }
 }

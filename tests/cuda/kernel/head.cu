@@ -97,7 +97,11 @@ void check(double (*derivative)(double), double (*value)(double)) {
   device_array<double> total(1);
   double const squares =
       finish({.head = {partial.data, kernel::tiles, Classes, Tile.outputs(), S.outputs, dw.data, db.data}});
-  finish({.loss = {pixel_loss.data, static_cast<std::int64_t>(labels.size()), total.data}});
+  on_cuda::loss_sums sum{pixel_loss.data, static_cast<std::int64_t>(labels.size())};
+  device_array<double> const parts(static_cast<std::size_t>(sum.blocks()));
+  device_array<unsigned> const arrived(std::vector<unsigned>(1));
+  sum.parts = parts.data, sum.arrived = arrived.data, sum.out = total.data;
+  finish({.loss = sum});
 
   // A probability changes by at most half as much as a logit; a loss by at most twice as much. Exponentials and
   // logarithms of this hardware are good to 2^−20 here.

@@ -56,6 +56,7 @@ struct conv_3x3_grad_weight
     grad_part<T> part;
     unsigned flag;
   };
+
   /// What a tile is.
   struct share {
     int chunk, chunks;          // of the inputs of both tensors

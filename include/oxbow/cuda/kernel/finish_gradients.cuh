@@ -18,6 +18,7 @@ struct finish_gradients {
   using measure = squares<threads>;
   struct storage {
     int job;
+    bool last;
     union {
       float4 part[threads];
       float bias[warps][bias_sums::block_channels];
@@ -39,7 +40,7 @@ struct finish_gradients {
     if (job.bias.sums) written = add_bias(job.bias, s, block - job.first_block, to);
     else if (job.image.sums) written = add_image(job.image, s, block - job.first_block, to);
     else if (job.head.sums) written = add_head(job.head, s, block - job.first_block, to);
-    else add_losses(job.loss, s);
+    else add_losses(job.loss, s, block - job.first_block);
     __syncthreads();
     measure::leave(written, a.squares + block, s.temporary);
   }
@@ -103,12 +104,28 @@ struct finish_gradients {
     return into(i < weights ? a.weight[i] : a.bias[i - weights], static_cast<float>(total));
   }
 
-  __device__ static void add_losses(loss_sums const& a, storage& s) {
+  __device__ static void add_losses(loss_sums const& a, storage& s, int block) {
+    std::int64_t const first = block * loss_sums::block_pixels;
     double sum = 0;
-#pragma unroll 8
-    for (std::int64_t i = threadIdx.x; i < a.count; i += threads) sum += static_cast<double>(a.pixels[i]);
+#pragma unroll
+    for (int i = 0; i < loss_sums::block_pixels / threads; ++i) {
+      std::int64_t const at = first + i * threads + static_cast<int>(threadIdx.x);
+      sum += at < a.count ? static_cast<double>(a.pixels[at]) : 0.;
+    }
+    double const part = measure::reduce(s.temporary).Sum(sum);
+    if (threadIdx.x == 0) {
+      a.parts[block] = part;
+      __threadfence();
+      s.last = atomicAdd(a.arrived, 1u) == static_cast<unsigned>(a.blocks() - 1);
+    }
+    __syncthreads();
+    if (!s.last) return;
+    __threadfence();
+    sum = 0;
+#pragma unroll 4
+    for (int i = threadIdx.x; i < a.blocks(); i += threads) sum += __ldcg(a.parts + i);
     double const total = measure::reduce(s.temporary).Sum(sum);
-    if (threadIdx.x == 0) *a.out = total;
+    if (threadIdx.x == 0) *a.out = total, *a.arrived = 0;
   }
 };
 

@@ -39,11 +39,16 @@ struct head_sums {
   constexpr int blocks() const { return classes * channels + classes; }
 };
 
-/// The loss: the sum of the pixels' losses, in double.
+/// The loss: the sum of the pixels' losses, in double. The last of its blocks to arrive adds theirs, in their order.
 struct loss_sums {
   float const* pixels = nullptr;
   std::int64_t count = 0;
+  double* parts = nullptr;         ///< of the blocks
+  unsigned* arrived = nullptr;     ///< a counter, zero; left zero
   double* out = nullptr;
+
+  static constexpr std::int64_t block_pixels = 4096;
+  constexpr OXBOW_DEVICE int blocks() const { return static_cast<int>((count + block_pixels - 1) / block_pixels); }
 };
 
 /// One of the four; which, says what it points to.
@@ -55,7 +60,9 @@ struct finish_job {
   int first_block = 0;  ///< of the launch
 
   static constexpr int threads = 256;
-  int blocks() const { return bias.sums ? bias.blocks() : image.sums ? image.blocks() : head.sums ? head.blocks() : 1; }
+  int blocks() const {
+    return bias.sums ? bias.blocks() : image.sums ? image.blocks() : head.sums ? head.blocks() : loss.blocks();
+  }
 };
 
 }  // namespace oxbow::on_cuda

@@ -107,9 +107,12 @@ template <class Program, element Type, class Chip> class executor {
     steps_.reserve(t::steps);
     (prepare_step<I>(), ...);
     if constexpr (t::whole.labels != none) {
-      needs_.finish(1, [](run_context const& c) {
-        return finish_job{.loss = {reinterpret_cast<float const*>(c.arena + output().offset), output().size.volume(),
-                                   c.loss}};
+      constexpr loss_sums pixels{.count = output().size.volume()};
+      std::int64_t const parts = needs_.leave(std::int64_t{2} * pixels.blocks());
+      needs_.share(0, 1);
+      needs_.finish(pixels.blocks(), [=](run_context const& c) {
+        return finish_job{.loss = {reinterpret_cast<float const*>(c.arena + output().offset), pixels.count,
+                                   reinterpret_cast<double*>(c.left + parts), c.arrived, c.loss}};
       });
     }
     launches_ += (!uses_.empty() && learns_) + !needs_.finishes.empty();
