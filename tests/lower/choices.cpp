@@ -36,14 +36,14 @@ TEST_CASE("gradients of weights wait for their kind until there is enough of the
   auto const unmoved = lower(*net);
   std::int64_t most = 0;
   for (op const& o : net->ops)
-    if (can_wait(o)) most = std::max(most, work_of(*net, o));
+    if (can_wait(*net, o)) most = std::max(most, work_of(*net, o));
   for (std::int64_t const together : {std::int64_t{1}, most / 2, most, 2 * most, 1000 * most}) {
     CAPTURE(together);
     auto const moved = lower(*net, {.gradients_together = together});
     std::vector<int> of_kind[2][3];  // in either plan: 3x3 gradients, other ones, and what is none
     for (int m = 0; m < 2; ++m)
       for (int const a : (m ? moved : unmoved)->fused.anchor)
-        of_kind[m][can_wait(net->ops[a]) ? kind_of_waiting(net->ops[a]) : 2].push_back(a);
+        of_kind[m][can_wait(*net, net->ops[a]) ? kind_of_waiting(net->ops[a]) : 2].push_back(a);
     for (int kind = 0; kind < 3; ++kind) {
       CHECK(of_kind[0][kind] == of_kind[1][kind]);
       CHECK(of_kind[0][kind].size() >= 3);
@@ -53,10 +53,10 @@ TEST_CASE("gradients of weights wait for their kind until there is enough of the
     std::int64_t work[2] = {};
     for (int s = 0; s < moved->fused.count(); ++s) {
       op const& o = net->ops[moved->fused.anchor[s]];
-      if (!can_wait(o)) continue;
+      if (!can_wait(*net, o)) continue;
       int const kind = kind_of_waiting(o);
       work[kind] += work_of(*net, o);
-      bool const goes_on = s + 1 < moved->fused.count() && can_wait(net->ops[moved->fused.anchor[s + 1]]) &&
+      bool const goes_on = s + 1 < moved->fused.count() && can_wait(*net, net->ops[moved->fused.anchor[s + 1]]) &&
                            kind_of_waiting(net->ops[moved->fused.anchor[s + 1]]) == kind;
       if (goes_on) continue;
       CHECK((work[kind] >= together || o.parameter == net->ops[of_kind[0][kind].back()].parameter));
@@ -64,4 +64,29 @@ TEST_CASE("gradients of weights wait for their kind until there is enough of the
     }
     if (together > most * 100) CHECK(runs == 2);
   }
+  // of numbers for which there is no other kernel, others stay where they are
+  auto const some = lower(*net, {.gradients_together = 1000 * most, .only_3x3_together = true});
+  std::vector<int> rest, rest_unmoved;
+  for (bool const moved : {true, false})
+    for (int const a : (moved ? some : unmoved)->fused.anchor)
+      if (!can_wait(*net, net->ops[a]) || kind_of_waiting(net->ops[a]) != 0)
+        (moved ? rest : rest_unmoved).push_back(a);
+  CHECK(rest == rest_unmoved);
+}
+
+TEST_CASE("gradients of volumes, and of what reads the image, do not wait") {
+  auto const check = [](flat_graph const& forward, bool none_waits) {
+    auto const net = std::make_unique<flat_graph>(differentiate(forward, loss_of<cross_entropy>::self));
+    auto const low = lower(*net, {.gradients_together = std::int64_t{1} << 60}), unmoved = lower(*net);
+    bool same = true;
+    for (int s = 0; s < low->fused.count(); ++s) {
+      same = same && low->fused.anchor[s] == unmoved->fused.anchor[s];
+      op const& o = net->ops[low->fused.anchor[s]];
+      if (o.kind == op_kind::convolve_grad_weight && net->producer(o.in[1]).kind == op_kind::image)
+        CHECK_FALSE(can_wait(*net, o));
+    }
+    CHECK(same == none_waits);
+  };
+  check(*forward_graph<small_volume>({18, 20, 18}, 0, 1), true);
+  check(*forward_graph<small_paper>({1, 44, 48}, 1, 1), false);
 }

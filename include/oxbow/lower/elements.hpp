@@ -31,8 +31,11 @@ inline constexpr fusions fusions_for_matrices{.recompute = false, .narrow_heads 
 /// The same in training, where gradients of weights wait until they are worth a launch: some 250 µs of an A100. In
 /// networks with less to do all of them wait for the last. It costs the paper's network three tenths of its arena, and
 /// saves more than that of partial sums.
-inline constexpr fusions fusions_for_matrices_in_training{
-    .recompute = false, .narrow_heads = 64, .gradients_together = 40'000'000'000};
+constexpr fusions fusions_in_training(element type) {
+  fusions f = fusions_for_matrices;
+  f.gradients_together = 40'000'000'000, f.only_3x3_together = bits_of(type) != 16;
+  return f;
+}
 
 /// The programs of a model with its activations stored as Type. By the model's lowering and not by its graphs: nvcc
 /// 13.0 spells a reference to a graph as a pointer.
@@ -40,7 +43,7 @@ template <class Lowered, element Type> struct programs_in {
   static constexpr flat_graph predicting = store_activations(Lowered::predicting, Type);
   static constexpr flat_graph learning = store_activations(Lowered::learning, Type);
   using inference = program<predicting, fusions_for_matrices>;
-  using waiting = program<learning, fusions_for_matrices_in_training>;
+  using waiting = program<learning, fusions_in_training(Type)>;
   /// What waits takes memory, for which there may be a limit.
   static constexpr auto chosen() {
     if constexpr (Lowered::options.training_memory == unlimited) return waiting{};

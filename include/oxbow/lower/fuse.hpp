@@ -21,11 +21,15 @@ struct fusions {
   /// Not 0: gradients of weights wait for others of their kind until there are so many multiply-adds together: one
   /// launch can share them out evenly. What they read lies in memory meanwhile.
   std::int64_t gradients_together = 0;
+  bool only_3x3_together = false;   ///< others have no launch to share
 };
 
-/// What waits under fusions::gradients_together.
-constexpr bool can_wait(op const& o) {
-  return o.kind == op_kind::convolve_grad_weight || o.kind == op_kind::up_convolve_grad_weight;
+/// What can wait under fusions::gradients_together: what a matrix unit does, images and not volumes, and not the layer
+/// that reads the image.
+constexpr bool can_wait(flat_graph const& n, op const& o) {
+  bool const weights = o.kind == op_kind::convolve_grad_weight || o.kind == op_kind::up_convolve_grad_weight;
+  return weights && n.values[o.in[0]].size.depth == 1 && n.values[o.in[1]].size.depth == 1 &&
+         n.producer(o.in[1]).kind != op_kind::image;
 }
 /// The kind of those it waits for: 0: 3×3 of stride 1, 1: all others.
 constexpr int kind_of_waiting(op const& o) {
@@ -311,7 +315,7 @@ struct fuser {
     };
     for (int s = 0; s < g.count(); ++s) {
       op const& o = anchor(s);
-      if (!can_wait(o)) {
+      if (!can_wait(g.net, o) || (on.only_3x3_together && kind_of_waiting(o) != 0)) {
         order.push(s);
         continue;
       }
