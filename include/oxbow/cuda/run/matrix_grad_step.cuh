@@ -43,6 +43,7 @@ template <class Step, class Chip> struct matrix_grad_step {
     return !up || (op.window == op.stride && op.in[1].count == 1 && Step::covers(x(0), x_size));
   }
   static constexpr extent x_size{1, op.in_size.height / op.stride.height, op.in_size.width / op.stride.width};
+
   /// Is it one of those that share a launch with the steps beside them? Then prepare() adds no launch: see
   /// gathered_gradients.cuh.
   static constexpr bool gathers() { return fits() && !reads_image; }
