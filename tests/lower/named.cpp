@@ -75,14 +75,14 @@ TEST_CASE("no named network needs half a percent more memory than its bound") {
   SUBCASE("unet_plus_plus") { tight<unet_plus_plus>({1, 256, 256}); }
 }
 
-TEST_CASE("whatever the tile, the paper's network needs at most 6 % more memory than its bound") {
+TEST_CASE("whatever the tile, the paper's network needs at most 9 % more memory than its bound") {
   int tiles = 0;
   for (int size = 1; size < 1000; ++tiles) {
     auto const forward = forward_graph<unet_2015>({1, size, size}, 1, 1);
     for (bool const training : {false, true}) {
       auto const low = lower(training ? differentiate(*forward) : for_inference(*forward));
       CHECK(fault(low->placed) == "");
-      CHECK(low->steps.peak_bytes <= low->steps.bound_bytes / 100 * 106);
+      CHECK(low->steps.peak_bytes <= low->steps.bound_bytes / 100 * 109);
     }
     size = forward->values[0].size.width + 1;
   }

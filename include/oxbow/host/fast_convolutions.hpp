@@ -115,6 +115,9 @@ class fast_convolutions : public stored_results {
       if (s_.added == nullptr && nobody_else_wants(I)) return multiply.template operator()<f>();
     } else if constexpr (follows(I + 1, op_kind::activate_grad)) {
       if (y.data == nullptr) return multiply.template operator()<plain, Form.function_at(I + 1)>();
+    } else if constexpr (follows(I + 1, op_kind::slice) && follows(I + 2, op_kind::slice) &&
+                         follows(I + 3, op_kind::activate_grad)) {
+      if (y.data == nullptr) return multiply.template operator()<plain, Form.function_at(I + 3)>();
     }
     if constexpr (can_add(Form))
       if (s_.added != nullptr) return multiply.template operator()<plain, plain, also::adds>();

@@ -9,7 +9,7 @@
 namespace oxbow::on_host {
 
 /// Where what a fast convolution makes, as a step's anchor, is stored and no more, alone or after the ops behind it: an
-/// activation, the gradient of one, the slices of a join's gradient, or an activation, its maxima and the part of it
+/// activation, the gradient of one, the slices of a join's gradient, the first perhaps with that of one, or an activation, its maxima and the part of it
 /// that a skip keeps. The convolution then does all that, and those ops find a patch without memory. The same for the
 /// gradient of a max pooling.
 class stored_results : public tile_patches {
@@ -32,18 +32,22 @@ class stored_results : public tile_patches {
       if (!in_blocks(most.out[0]) || !(unread || whole(i + 1))) return false;
       return !keeps || (unread && at(i + 3).in[0].made == i + 1 && in_blocks(at(i + 3).out[0]));
     }
+    auto const looks_at_stored = [&](int k) {
+      source const& from = at(k).in[1];
+      return from.made == none && from.count == 1 &&
+             box_view::stored(s_.operands + from.first, 1, at(k).out_channels, where);
+    };
     if (is_sliced(i)) {
       instruction const &a = at(i + 1), &b = at(i + 2);
-      return behind == 2 && whole(i + 1) && whole(i + 2) && b.in[0].made == i && a.channel == 0 &&
-             b.channel == a.out_channels && a.out_channels % layout::block == 0 &&
-             a.out_channels + b.out_channels == at(i).out_channels;
+      bool const masks = is_masked(i);
+      return behind == (masks ? 3 : 2) && whole(masks ? i + 3 : i + 1) && whole(i + 2) && b.in[0].made == i &&
+             a.channel == 0 && b.channel == a.out_channels && a.out_channels % layout::block == 0 &&
+             a.out_channels + b.out_channels == at(i).out_channels &&
+             (!masks || (a.out[0].operand == none && looks_at_stored(i + 3)));
     }
     if (behind == 0) return whole(i);
     if (behind > 1 || !whole(i + 1)) return false;
-    if (is_next(i, op_kind::activate)) return true;
-    source const& from = at(i + 1).in[1];
-    return is_next(i, op_kind::activate_grad) && from.made == none && from.count == 1 &&
-           box_view::stored(s_.operands + from.first, 1, at(i).out_channels, where);
+    return is_next(i, op_kind::activate) || (is_next(i, op_kind::activate_grad) && looks_at_stored(i + 1));
   }
 
   /// Where it is stored.
@@ -64,10 +68,11 @@ class stored_results : public tile_patches {
         y.pooled.place_row = o.size.width * pixel, y.pooled.next_place_block = o.size.volume() * pixel;
       }
     } else {
-      y.to[0] = stored(at(is_sliced(i) ? i + 1 : s_.what.count - 1).out[0], where);
+      y.to[0] = stored(at(is_sliced(i) && !is_masked(i) ? i + 1 : s_.what.count - 1).out[0], where);
       if (is_sliced(i)) y.to[1] = stored(at(i + 2).out[0], where), y.second = at(i + 1).out_channels;
     }
     if (is_next(i, op_kind::activate_grad)) y.at = view_of(s_.operands[at(i + 1).in[1].first], i, where);
+    if (is_masked(i)) y.at = view_of(s_.operands[at(i + 3).in[1].first], i + 3, where);
     return y;
   }
 
@@ -139,6 +144,10 @@ class stored_results : public tile_patches {
   }
   bool is_next(int i, op_kind k) const { return i + 1 < s_.what.count && at(i + 1).kind == k; }
   bool is_sliced(int i) const { return is_next(i, op_kind::slice) && is_next(i + 1, op_kind::slice); }
+  /// And is the first slice behind an activation whose gradient follows?
+  bool is_masked(int i) const {
+    return is_sliced(i) && is_next(i + 2, op_kind::activate_grad) && at(i + 3).in[0].made == i + 1;
+  }
   bool is_pooled(int i) const { return is_next(i, op_kind::activate) && is_next(i + 1, op_kind::max_pool); }
 
   static std::ptrdiff_t row(operand const& o) { return std::ptrdiff_t{o.size.width} * layout::block; }

@@ -39,6 +39,7 @@ struct differentiator {
   flat_graph net;
   list<int, limits::values> gradient{};   ///< of each forward value; none where nothing flows
   list<bool, limits::values> wanted{};    ///< does a parameter influence the value?
+  list<bool, limits::values> in_parts{};  ///< is it an activation's output that is only pooled and cropped?
 
   constexpr explicit differentiator(flat_graph const& forward) : net{forward} {
     gradient.resize(net.values.size(), none);
@@ -59,6 +60,7 @@ struct differentiator {
     for (auto const& s : besides) all.push({as_large_as_output(s.value), s.loss});
     int const enlarging = net.ops.size();
     gradient.resize(net.values.size(), none);
+    find_parts(all);
     int losses[limits::losses]{};
     for (int k = 0; k < all.size(); ++k) losses[k] = loss(all[k], labels, weights);
     net.loss = losses[0];
@@ -71,6 +73,29 @@ struct differentiator {
   }
 
  private:
+  /// The gradient of an activation that looks at its output can be taken where the output is seen: a maximum is a value
+  /// of it, and so is what a crop leaves. Where nobody sees the whole output, nobody has to store it then.
+  constexpr void find_parts(supervised_values const& with_losses) {
+    list<bool, limits::values> pooled{};
+    in_parts.resize(net.values.size(), false), pooled.resize(net.values.size(), false);
+    for (op const& o : net.ops)
+      if (o.kind == op_kind::activate && o.f->of_output) in_parts[o.out[0]] = true;
+    for (op const& o : net.ops)
+      for (int v : o.in) {
+        if (v == none) continue;
+        if (o.kind == op_kind::max_pool) pooled[v] = true;
+        else if (o.kind != op_kind::crop) in_parts[v] = false;
+      }
+    for (auto const& s : with_losses) in_parts[s.value] = false;
+    for (int v = 0; v < in_parts.size(); ++v) in_parts[v] = in_parts[v] && pooled[v];
+  }
+  /// dy of a part y of x, behind the activation that made x.
+  constexpr int in_front_of_activation(int dy, int y, int x) {
+    op const made = net.producer(x);
+    if (!in_parts[x] || !wanted[x]) return dy;
+    return emit({.kind = op_kind::activate_grad, .in = {dy, y, none, none}, .layer = made.layer, .f = made.f}, y);
+  }
+
   /// Emits the loss of some logits, and its gradient; returns the loss of each pixel.
   constexpr int loss(supervised_value const& of, int labels, int weights) {
     int const logits = of.value;
@@ -150,7 +175,9 @@ struct differentiator {
   }
 
   constexpr void reverse(op const o, int i) {
-    int const x = o.in[0], y = o.out[0], dy = gradient[y];
+    int const x = o.in[0], y = o.out[0];
+    bool const part = o.kind == op_kind::max_pool || o.kind == op_kind::crop;
+    int const dy = part ? in_front_of_activation(gradient[y], y, x) : gradient[y];
     switch (o.kind) {
       case op_kind::convolve: convolution(o, op_kind::convolve_grad_weight, op_kind::convolve_grad, dy); break;
       case op_kind::up_convolve: convolution(o, op_kind::up_convolve_grad_weight, op_kind::up_convolve_grad, dy); break;
@@ -167,7 +194,10 @@ struct differentiator {
       case op_kind::upsample: input(o, op_kind::upsample_grad, dy); break;
       case op_kind::mirror: input(o, op_kind::mirror_grad, dy); break;
       case op_kind::crop: input(o, op_kind::pad_zero, dy); break;
-      case op_kind::activate: input(o, op_kind::activate_grad, dy, o.f->of_output ? y : x); break;
+      case op_kind::activate:
+        if (!in_parts[y]) input(o, op_kind::activate_grad, dy, o.f->of_output ? y : x);
+        else if (wanted[x]) flow(x, dy);  // it has been through already
+        break;
       case op_kind::drop: input(o, op_kind::drop, dy); break;       // the same random stream
       case op_kind::norm: norm(o, dy); break;
       case op_kind::add:

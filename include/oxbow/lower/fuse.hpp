@@ -266,9 +266,15 @@ struct fuser {
       if (g.home(v) == none || v == g.net.output || u.others > 0 || (u.slices > 0 ? u.crops > 0 : u.crops != 1))
         continue;
       g.stored[v] = false;
-      g.stored[o.out[0]] = true;
+      g.stored[o.out[0]] = o.out[0] == g.net.output || is_read_beyond(o.out[0], g.home(v));
       g.step_of[i] = g.home(v);
     }
+  }
+  constexpr bool is_read_beyond(int v, int step) const {
+    for (int i = 0; i < g.net.ops.size(); ++i)
+      for (int u : g.net.ops.items[i].in)
+        if (u == v && g.step_of.items[i] != step) return true;
+    return false;
   }
 
   /// A cheap convolution of the image that one other convolution reads moves into its step.

@@ -183,6 +183,21 @@ TEST_CASE("both sides of a join get their channels") {
   CHECK(mismatch(both, e.y, [&](int c, ops::pixel p) { return e.error(c, p) + store_tolerance<__half>(e.y(c, p)); }) ==
         "");
 }
+TEST_CASE("a side of a join is masked, the other is not") {
+  example<40, __half> e;
+  doubles const seen = random_16<__half>(e.out, 16, 5);
+  device_tensor<__half> d_first(e.out, 16, 2), d_second(e.out, 24), d_seen(seen, 3);
+  using plain = on_cuda::store<__half, on_cuda::chain<on_cuda::add_bias>>;
+  using masked = on_cuda::store<__half, on_cuda::chain<on_cuda::add_bias, on_cuda::apply_grad<relu, __half>>>;
+  e.run(on_cuda::sides<masked, plain>{{{e.bias(), {{d_seen.view()}, {}}}, d_first.view()},
+                                      {{{e.layer.bias.data + 16}, {}}, d_second.view()}, 16});
+  doubles const first = d_first.read(), second = d_second.read();
+  CHECK(mismatch(first, ops::make_tensor<double>(e.out, 16, [&](int c, ops::pixel p) {
+          return seen(c, p) > 0 ? e.y(c, p) : 0.;
+        }), [&](int c, ops::pixel p) { return e.error(c, p) + store_tolerance<__half>(e.y(c, p)); }) == "");
+  CHECK(mismatch(second, ops::make_tensor<double>(e.out, 24, [&](int c, ops::pixel p) { return e.y(c + 16, p); }),
+                 [&](int c, ops::pixel p) { return e.error(c + 16, p) + store_tolerance<__half>(e.y(c + 16, p)); }) == "");
+}
 
 TEST_CASE_TEMPLATE("the gradient goes back through a pooling, is added to and masked", T, __half, __nv_bfloat16) {
   example<24, T> e;
@@ -203,7 +218,7 @@ TEST_CASE_TEMPLATE("the gradient goes back through a pooling, is added to and ma
 
   using steps = on_cuda::chain<on_cuda::add_tensor<T>, on_cuda::apply_grad<relu, T>>;
   auto const check = [&]<on_cuda::pooling P>(std::integral_constant<on_cuda::pooling, P>) {
-    e.run(on_cuda::scatter<T, P, steps>{{{seen}, {{d_x.view()}, {}}}, d_dx.view(), {places.data, octets, octets * 19}, 31,
+    e.run(on_cuda::scatter<T, P, steps>{{}, {{seen}, {{d_x.view()}, {}}}, d_dx.view(), {places.data, octets, octets * 19}, 31,
                                      38});
     auto const back = [&](doubles const& dy) {
       return P == on_cuda::pooling::mean ? ops::avg_pool_grad(dy, {1, 2, 2}, large)
@@ -224,4 +239,26 @@ TEST_CASE_TEMPLATE("the gradient goes back through a pooling, is added to and ma
   };
   check(std::integral_constant<on_cuda::pooling, on_cuda::pooling::max_with_place>{});
   check(std::integral_constant<on_cuda::pooling, on_cuda::pooling::mean>{});
+
+  // masked before by what was pooled, then added to
+  using only_added = on_cuda::chain<on_cuda::add_tensor<T>>;
+  using before = on_cuda::chain<on_cuda::apply_grad<relu, T>>;
+  device_tensor<T> const d_pooled(pooled.y, 1);
+  device_tensor<T> d_other(large, 24);
+  e.run(on_cuda::scatter<T, on_cuda::pooling::max_with_place, only_added, before>{
+      {{const_cast<device_tensor<T>&>(d_pooled).view()}, {}}, {{seen}, {}}, d_other.view(),
+      {places.data, octets, octets * 19}, 31, 38});
+  doubles sums = ops::convolve(e.x, e.w, std::vector<double>(24), {{1, 3, 3}});
+  doubles errors = ops::make_tensor<double>(e.out, 24, [&](int c, ops::pixel p) { return e.error(c, p); });
+  for (std::size_t i = 0; i < sums.data.size(); ++i)
+    if (!(pooled.y.data[i] > 0)) sums.data[i] = errors.data[i] = 0;
+  doubles const all = ops::max_pool_grad(sums, pooled.place, {1, 2, 2}, large),
+                allowed = ops::max_pool_grad(errors, pooled.place, {1, 2, 2}, large);
+  doubles const dx = ops::make_tensor<double>(large, 24, [&](int c, ops::pixel p) {
+    ops::pixel const q{0, p.y - 5, p.x - 9};
+    return all(c, p) + (ops::contains(skip.size, q) ? skip(c, q) : 0);
+  });
+  CHECK(mismatch(d_other.read(), dx, [&](int c, ops::pixel p) {
+          return allowed(c, p) + few_roundings + store_tolerance<T>(dx(c, p));
+        }) == "");
 }

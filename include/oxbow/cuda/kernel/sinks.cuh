@@ -149,21 +149,35 @@ template <class First, class Second> struct sides {
   Second second;
   int split;
   struct channels {
+    using first_channels = decltype(std::declval<First const&>().at(0));
+    using second_channels = decltype(std::declval<Second const&>().at(0));
+    struct fetched {
+      typename fetched_by<first_channels>::type first;
+      typename fetched_by<second_channels>::type second;
+    };
     sides const& of;
     int k;
-    __device__ void operator()(octet& v, spot p) const {
-      if (k < of.split) of.first.at(k)(v, p);
-      else of.second.at(k - of.split)(v, p);
+    __device__ fetched fetch(spot p) const {
+      fetched f{};
+      if (k < of.split) f.first = on_cuda::fetch(of.first.at(k), p);
+      else f.second = on_cuda::fetch(of.second.at(k - of.split), p);
+      return f;
     }
+    __device__ void operator()(octet& v, spot p, fetched const& f) const {
+      if (k < of.split) finish_with(of.first.at(k), v, p, f.first);
+      else finish_with(of.second.at(k - of.split), v, p, f.second);
+    }
+    __device__ void operator()(octet& v, spot p) const { (*this)(v, p, fetch(p)); }
   };
   __device__ channels at(int k) const { return {*this, k}; }
 };
 
-/// The gradient of a 2×2 pooling, scattered: the result is the gradient of a pooled pixel, and each of the four pixels
-/// gets it if it held the maximum (or a quarter of it, for a mean), then goes through the steps and is stored. Pixels
-/// that lie in no window get zero.
-template <class T, pooling Pooling, class Steps = chain<>> struct scatter {
+/// The gradient of a 2×2 pooling, scattered: the result, after the steps `before`, is the gradient of a pooled pixel,
+/// and each of the four pixels gets it if it held the maximum (or a quarter of it, for a mean), then goes through the
+/// steps and is stored. Pixels that lie in no window get zero.
+template <class T, pooling Pooling, class Steps = chain<>, class Before = chain<>> struct scatter {
   static constexpr bool pools = false;
+  Before before;
   Steps steps;
   view<T> to;
   place_view place;
@@ -172,16 +186,19 @@ template <class T, pooling Pooling, class Steps = chain<>> struct scatter {
   struct channels {
     struct fetched {
       unsigned places;
+      typename fetched_by<typename Before::channels>::type before;
     };
+    typename Before::channels before;
     typename Steps::channels steps;
     scatter const& of;
     int k;
 
     __device__ fetched fetch(spot p) const {
-      return {Pooling == pooling::mean || !p.inside ? 0u : *of.place.at(p.y, p.x, k)};
+      return {Pooling == pooling::mean || !p.inside ? 0u : *of.place.at(p.y, p.x, k), on_cuda::fetch(before, p)};
     }
     __device__ void operator()(octet& v, spot p, fetched const& f) const {
       if (!p.inside) return;
+      finish_with(before, v, p, f.before);
       int const rows = 2 * p.y + 3 == of.height ? 3 : 2, columns = 2 * p.x + 3 == of.width ? 3 : 2;
       // what two neighbours need is under way together; all four would take too many registers
 #pragma unroll 1
@@ -212,7 +229,7 @@ template <class T, pooling Pooling, class Steps = chain<>> struct scatter {
       store_octet(of.to.at(here.y, here.x, k), w);
     }
   };
-  __device__ channels at(int k) const { return {steps.at(k), *this, k}; }
+  __device__ channels at(int k) const { return {before.at(k), steps.at(k), *this, k}; }
 };
 
 }  // namespace oxbow::on_cuda

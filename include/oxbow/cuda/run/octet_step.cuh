@@ -52,7 +52,7 @@ template <class Step> struct octet_step {
   static auto sink(run_context const& c) {
     if constexpr (is_norm) return sink_behind<Step, a>(c);
     else if constexpr (pools) return detail::pooled<Step, a>(c, chain<>{}, view<T>{});
-    else if constexpr (unpools) return detail::scattered<Step, a>(c, sink_behind<Step, a>(c));
+    else if constexpr (unpools) return detail::scattered<Step, a>(c, chain<>{}, sink_behind<Step, a>(c));
     else {
       auto const f = detail::finishing<Step, a>(c);
       if constexpr (std::is_same_v<decltype(f), no_sink const>) return no_sink{};

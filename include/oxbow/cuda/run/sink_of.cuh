@@ -92,16 +92,17 @@ auto pooled([[maybe_unused]] run_context const& c, [[maybe_unused]] Steps const&
                                              small.size.width};
   }
 }
-/// Op P, the gradient of a pooling, and the sink behind it.
-template <class Step, int P, class Behind>
-auto scattered([[maybe_unused]] run_context const& c, [[maybe_unused]] Behind const& behind) {
+/// Op P, the gradient of a pooling, the steps before it and the sink behind it.
+template <class Step, int P, class Before, class Behind>
+auto scattered([[maybe_unused]] run_context const& c, [[maybe_unused]] Before const& before,
+               [[maybe_unused]] Behind const& behind) {
   using T = typename Step::number;
   if constexpr (!(Step::op(P).window == extent{1, 2, 2}) || !is_store<Behind>) {
     return no_sink{};
   } else {
     constexpr pooling how = Step::op(P).kind == op_kind::avg_pool_grad ? pooling::mean : pooling::max_with_place;
-    return scatter<T, how, decltype(behind.steps)>{behind.steps, behind.to, places_of<Step, P>(c),
-                                                   Step::op(P).out_size.height, Step::op(P).out_size.width};
+    return scatter<T, how, decltype(behind.steps), Before>{before, behind.steps, behind.to, places_of<Step, P>(c),
+                                                           Step::op(P).out_size.height, Step::op(P).out_size.width};
   }
 }
 
@@ -177,8 +178,8 @@ template <class Step, int I, class... Done> auto sink_behind(run_context const& 
       return no_sink{};
     }
   } else if constexpr (is_pooling_grad(next)) {
-    if constexpr (sizeof...(Done) > 0 || stored != none) return no_sink{};
-    else return detail::scattered<Step, r>(c, sink_behind<Step, r>(c));
+    if constexpr (stored != none) return no_sink{};
+    else return detail::scattered<Step, r>(c, steps(), sink_behind<Step, r>(c));
   } else {
     auto const f = detail::finishing<Step, r>(c);
     if constexpr (std::is_same_v<decltype(f), no_sink const>) return no_sink{};

@@ -105,7 +105,8 @@ template <class Arch, int Tile> class winograd_box {
   int rows() const { return rows_; }
   int columns() const { return columns_; }
 
-  /// y = F(bias + convolution) · G'(at), or F(bias + convolution + at), and the maxima of its windows.
+  /// y = F(bias + convolution) · G'(at), or F(bias + convolution + at), and the maxima of its windows. G' is for what is
+  /// written to the first of two places.
   /// weights: those of the phases follow one another, panel by panel of outputs
   /// m: product_floats()
   template <function const* F, function const* G = &function_of<identity>::self, also Besides = also::nothing>
@@ -128,9 +129,11 @@ template <class Arch, int Tile> class winograd_box {
         if (outputs_ - k > width_of<Arch>) products<micro_tile_of<Arch>().vectors>(f, m, next, lines);
         else products<1>(f, m, next, lines);
       }
-      for (int c = k; c < k + panel && c < outputs_; c += width_of<Arch>)
-        finish<F, G, Besides>(m + std::ptrdiff_t{(c - k) / width_of<Arch>} * vector_floats(), bias + c, c,
-                              phases > 1 ? n % phases : c >= y.second, y);
+      for (int c = k; c < k + panel && c < outputs_; c += width_of<Arch>) {
+        float const* const products = m + std::ptrdiff_t{(c - k) / width_of<Arch>} * vector_floats();
+        if (!detail::is_function<G, identity> && c >= y.second) finish<F>(products, bias + c, c, 1, y);
+        else finish<F, G, Besides>(products, bias + c, c, phases > 1 ? n % phases : c >= y.second, y);
+      }
     }
     if (y.to[0].streams || y.to[1].streams || y.pooled.to.streams) stream_fence();
   }
@@ -213,7 +216,7 @@ template <class Arch, int Tile> class winograd_box {
   }
 
   /// One vector of channels, from `channel` on, of all tiles. which: of the places where they are written
-  template <function const* F, function const* G, also Besides>
+  template <function const* F, function const* G = &function_of<identity>::self, also Besides = also::nothing>
   [[gnu::noinline]] void finish(float const* m, float const* bias, int channel, int which, box_result const& y) const {
     using v = vec<Arch>;
     constexpr bool adds = Besides == also::adds, looks = adds || !detail::is_function<G, identity>;
@@ -302,7 +305,7 @@ template <class Arch, int Tile> class winograd_box {
     float const* const block = y.at.data + channel / layout::block * y.at.next_block;
     int const below = (row + 1) * Tile, height = y.size.height - below < Tile ? y.size.height - below : Tile;
     if (row + 1 < rows_) return {block + below * y.at.row, y.at.row, height, y.size.width};
-    if (channel + layout::block >= outputs_) return {};
+    if (channel + layout::block >= outputs_ || channel + layout::block >= y.second) return {};
     return {block + y.at.next_block, y.at.row, y.size.height < Tile ? y.size.height : Tile, y.size.width};
   }
 
