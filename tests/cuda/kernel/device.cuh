@@ -157,6 +157,12 @@ template <class T> struct device_tensor {
   }
 };
 
+/// Which of the words of places has those of channel c's octet at a pooled pixel: rows of 32 channels each.
+inline std::size_t place_word(int octets, int width, ops::pixel p, int c) {
+  int const group = c / 32 * 4, together = octets - group < 4 ? octets - group : 4;
+  return static_cast<std::size_t>(p.y * width * octets + group * width + p.x * together + c / 8 % 4);
+}
+
 /// Where two tensors differ by more than `allowed(c, p)`; empty if nowhere.
 template <class F> std::string mismatch(doubles const& is, doubles const& should, F&& allowed) {
   int wrong = 0;

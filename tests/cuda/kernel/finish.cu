@@ -138,7 +138,7 @@ TEST_CASE_TEMPLATE("pooling beside the full size: what is stored is pooled, the 
     on_cuda::view<T> to = d_y.view();
     if (!full) to.data = nullptr;
     e.run(on_cuda::store_and_pool<T, P, steps>{{e.bias(), {}}, to, d_pooled.view(),
-                                            {places.data, octets, octets * half.width}, half.height, half.width});
+                                            {places.data, octets, half.width}, half.height, half.width});
     if (!full) return;
     doubles const y = d_y.read();
     doubles z = e.y;
@@ -156,7 +156,7 @@ TEST_CASE_TEMPLATE("pooling beside the full size: what is stored is pooled, the 
     auto const bits = places.host();
     if (P == on_cuda::pooling::max_with_place) {
       doubles const place = ops::make_tensor<double>(half, 40, [&](int c, ops::pixel p) {
-        return bits[static_cast<std::size_t>((p.y * half.width + p.x) * octets + c / 8)] >> c % 8 * 2 & 3;
+        return bits[place_word(octets, half.width, p, c)] >> c % 8 * 2 & 3;
       });
       CHECK(mismatch(place, pooled.place, [](int, ops::pixel) { return 0; }) == "");
     } else {
@@ -218,7 +218,7 @@ TEST_CASE_TEMPLATE("the gradient goes back through a pooling, is added to and ma
 
   using steps = on_cuda::chain<on_cuda::add_tensor<T>, on_cuda::apply_grad<relu, T>>;
   auto const check = [&]<on_cuda::pooling P>(std::integral_constant<on_cuda::pooling, P>) {
-    e.run(on_cuda::scatter<T, P, steps>{{}, {{seen}, {{d_x.view()}, {}}}, d_dx.view(), {places.data, octets, octets * 19}, 31,
+    e.run(on_cuda::scatter<T, P, steps>{{}, {{seen}, {{d_x.view()}, {}}}, d_dx.view(), {places.data, octets, 19}, 31,
                                      38});
     auto const back = [&](doubles const& dy) {
       return P == on_cuda::pooling::mean ? ops::avg_pool_grad(dy, {1, 2, 2}, large)
@@ -247,7 +247,7 @@ TEST_CASE_TEMPLATE("the gradient goes back through a pooling, is added to and ma
   device_tensor<T> d_other(large, 24);
   e.run(on_cuda::scatter<T, on_cuda::pooling::max_with_place, only_added, before>{
       {{const_cast<device_tensor<T>&>(d_pooled).view()}, {}}, {{seen}, {}}, d_other.view(),
-      {places.data, octets, octets * 19}, 31, 38});
+      {places.data, octets, 19}, 31, 38});
   doubles sums = ops::convolve(e.x, e.w, std::vector<double>(24), {{1, 3, 3}});
   doubles errors = ops::make_tensor<double>(e.out, 24, [&](int c, ops::pixel p) { return e.error(c, p); });
   for (std::size_t i = 0; i < sums.data.size(); ++i)

@@ -185,7 +185,7 @@ TEST_CASE("a norm and its pooling, where the last row or column is in no window"
       device_array<std::uint16_t> const places(static_cast<std::size_t>(half.volume() * octets));
       launch_map<kernel>({all_of(d_x),
                           {d_scale.data, d_shift.data, d_s.data, channels, 1},
-                          {{}, d_y.view(), d_pooled.view(), {places.data, octets, octets * half.width}, half.height,
+                          {{}, d_y.view(), d_pooled.view(), {places.data, octets, half.width}, half.height,
                            half.width},
                           size.height, size.width, channels, 0}, rounds);
       doubles const stored = d_y.read();
@@ -194,7 +194,7 @@ TEST_CASE("a norm and its pooling, where the last row or column is in no window"
       CHECK(mismatch(d_pooled.read(), pooled.y, [](int, ops::pixel) { return 0; }) == "");
       auto const bits = places.host();
       doubles const place = ops::make_tensor<double>(half, channels, [&](int c, ops::pixel p) {
-        return bits[static_cast<std::size_t>((p.y * half.width + p.x) * octets + c / 8)] >> c % 8 * 2 & 3;
+        return bits[place_word(octets, half.width, p, c)] >> c % 8 * 2 & 3;
       });
       CHECK(mismatch(place, pooled.place, [](int, ops::pixel) { return 0; }) == "");
     }

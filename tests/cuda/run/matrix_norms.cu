@@ -37,11 +37,11 @@ TEST_CASE("norms before and behind poolings, and of both sides of a join") {
   near_oracle<joined_norms, cuda_f16>({.inference = 6, .training = 14}, {.inference = 9, .training = 24});
 }
 TEST_CASE("norms whose results are cropped, added and pooled") {
-  near_oracle<cropped_norms, cuda_bf16>({.inference = 7, .training = 14}, {.inference = 5, .training = 17});
+  near_oracle<cropped_norms, cuda_bf16>({.inference = 7, .training = 15}, {.inference = 5, .training = 17});
 }
 TEST_CASE("norms of 32-bit numbers, and what tensor cores cannot do of these: the sums of its biases' gradients") {
-  near_oracle<cropped_norms, cuda_tf32>({.inference = 6, .training = 11}, {.inference = 5, .training = 20});
+  near_oracle<cropped_norms, cuda_tf32>({.inference = 6, .training = 12}, {.inference = 5, .training = 20});
 }
 TEST_CASE("what a full step leaves over") {
-  near_oracle<lone_steps, cuda_f16>({.inference = 4, .training = 9}, {.inference = 3, .training = 9});
+  near_oracle<lone_steps, cuda_f16>({.inference = 4, .training = 10}, {.inference = 3, .training = 9});
 }

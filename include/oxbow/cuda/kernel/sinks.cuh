@@ -75,11 +75,15 @@ struct discard {
   __device__ channels at(int) const { return {}; }
 };
 
-/// Which places of maxima are two bits per channel, so an octet has sixteen; (y, x, octet).
+/// Places of maxima are two bits per channel, so an octet has sixteen: (y, 4 octets, x, octet), see
+/// stored::place_index.
 struct place_view {
   std::uint16_t* data;
-  int pixel, row;  ///< in octets
-  __device__ std::uint16_t* at(int y, int x, int k) const { return data + (y * row + x * pixel + k / 8); }
+  int octets, width;
+  __device__ std::uint16_t* at(int y, int x, int k) const {
+    int const group = k / 32 * 4;
+    return data + ((y * octets + group) * width + x * min(4, octets - group) + k / 8 % 4);
+  }
 };
 
 enum class pooling { max, max_with_place, mean };

@@ -36,6 +36,12 @@ struct stored {
     int const lanes = layout::lanes(channels);
     return ((c / layout::block) * size.volume() + size.index(z, y, x)) * lanes + c % layout::block;
   }
+  /// The same for places of maxima in octets: 32 channels of all pixels of a row, then the next 32, so that a warp, which
+  /// has as many of neighbouring pixels, writes whole sectors.
+  __device__ std::int64_t place_index(int c, int z, int y, int x) const {
+    int const padded = layout_of_octets::padded(channels), group = c / 32 * 32;
+    return size.index(z, y, 0) * padded + group * size.width + x * min(32, padded - group) + c % 32;
+  }
   /// The channels that there is memory for.
   __device__ int memory_channels() const {
     return octets ? layout_of_octets::padded(channels) : channels;
@@ -87,10 +93,10 @@ struct joined {
   }
 };
 
-/// The place of a maximum: elements of 2, 4 or 8 bits, packed within each pixel of a block or of all octets, the little
-/// end first.
+/// The place of a maximum: elements of 2, 4 or 8 bits, packed within each pixel of a block or of up to 32 channels, the
+/// little end first.
 inline __device__ std::int64_t place_byte(stored const& s, int c, int z, int y, int x) {
-  if (s.octets) return s.offset + s.index(c, z, y, x) * s.bits / 8;
+  if (s.octets) return s.offset + s.place_index(c, z, y, x) * s.bits / 8;
   return s.offset +
          (c / layout::block * s.size.volume() + s.size.index(z, y, x)) * layout::pixel_bytes(s.channels, s.bits) +
          c % layout::block * s.bits / 8;

@@ -69,7 +69,7 @@ template <class Step, int P> place_view places_of(run_context const& c) {
   else {
     constexpr operand const& t = Step::tensor(o);
     constexpr int octets = layout_of_octets::padded(t.channels) / 8;
-    return {reinterpret_cast<std::uint16_t*>(c.arena + t.offset), octets, octets * t.size.width};
+    return {reinterpret_cast<std::uint16_t*>(c.arena + t.offset), octets, t.size.width};
   }
 }
 /// Op P, a pooling of the rounded result of `steps`, which goes to `to` as well.
