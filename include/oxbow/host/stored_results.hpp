@@ -9,9 +9,9 @@
 namespace oxbow::on_host {
 
 /// Where what a fast convolution makes, as a step's anchor, is stored and no more, alone or after the ops behind it: an
-/// activation, the gradient of one, the slices of a join's gradient, the first perhaps with that of one, or an activation, its maxima and the part of it
-/// that a skip keeps. The convolution then does all that, and those ops find a patch without memory. The same for the
-/// gradient of a max pooling.
+/// activation, the gradient of one, the slices of a join's gradient, the first perhaps with the gradient of an
+/// activation, or an activation, its maxima and the part of it that a skip keeps. The convolution then does all that,
+/// and those ops find a patch without memory. The same for the gradient of a max pooling.
 class stored_results : public tile_patches {
  public:
   using tile_patches::tile_patches;

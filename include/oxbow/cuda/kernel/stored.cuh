@@ -36,8 +36,8 @@ struct stored {
     int const lanes = layout::lanes(channels);
     return ((c / layout::block) * size.volume() + size.index(z, y, x)) * lanes + c % layout::block;
   }
-  /// The same for places of maxima in octets: 32 channels of all pixels of a row, then the next 32, so that a warp, which
-  /// has as many of neighbouring pixels, writes whole sectors.
+  /// The same for places of maxima in octets: 32 channels of all pixels of a row, then the next 32, so that a warp,
+  /// which has as many of neighbouring pixels, writes whole sectors.
   __device__ std::int64_t place_index(int c, int z, int y, int x) const {
     int const padded = layout_of_octets::padded(channels), group = c / 32 * 32;
     return size.index(z, y, 0) * padded + group * size.width + x * min(32, padded - group) + c % 32;

@@ -105,8 +105,8 @@ template <class Arch, int Tile> class winograd_box {
   int rows() const { return rows_; }
   int columns() const { return columns_; }
 
-  /// y = F(bias + convolution) · G'(at), or F(bias + convolution + at), and the maxima of its windows. G' is for what is
-  /// written to the first of two places.
+  /// y = F(bias + convolution) · G'(at), or F(bias + convolution + at), and the maxima of its windows. Of two places
+  /// where it is written G' is for the first.
   /// weights: those of the phases follow one another, panel by panel of outputs
   /// m: product_floats()
   template <function const* F, function const* G = &function_of<identity>::self, also Besides = also::nothing>
