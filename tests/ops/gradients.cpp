@@ -98,6 +98,27 @@ TEST_CASE("kinks: relu and leaky relu") {
   check<seq<conv<4, 3, pad::zero>, relu, conv<4>, leaky_relu<>, conv<2, 1>>>({1, 6, 7}, 1, 1);
 }
 
+TEST_CASE("an activation whose output is only pooled and cropped, or not only") {
+  check<level<seq<conv<3>, sigmoid>, seq<max_pool<2>, conv<4>, elu, up_conv<2>>, conv<2, 1>>>({1, 12, 16}, 1, 1);
+  check<level<seq<conv<3>, elu>, seq<max_pool<2>, conv<4, 3, pad::zero>, silu, up_conv<2>>, conv<2, 1>,
+              join::concat>>({1, 8, 10}, 1, 1);
+  check<seq<conv<3>, sigmoid, max_pool<2>, conv<3>, elu, max_pool<3>, conv<2, 1>>>({1, 18, 18}, 1, 1);
+  check<level<seq<conv<2>, sigmoid>, seq<max_pool<2>, conv<3, 3, pad::zero>, up_conv<2>>, conv<2, 1>>>({6, 10, 8}, 0, 1);
+  // pooled, and supervised: cropped, and as it is
+  using net = graph<node<"x", seq<conv<3>, sigmoid>, "input">, node<"low", seq<max_pool<2>, upsample<2>>, "x">,
+                    node<"out", conv<3>, "low">>;
+  auto const traced = infer<net>({1, 12, 14}, 1, 1);
+  supervised_values besides;
+  besides.push({traced.net.find("x"), &loss_of<weighted_loss<cross_entropy, 0.5f>>::self});
+  check(experiment{traced, 1, loss_of<cross_entropy>::self, besides});
+  using same = graph<node<"x", seq<conv<3>, sigmoid>, "input">, node<"low", seq<max_pool<2>, upsample<2>>, "x">,
+                     node<"out", conv<3, 3, pad::zero>, "low">>;
+  auto const as_large = infer<same>({1, 12, 14}, 1, 1);
+  supervised_values itself;
+  itself.push({as_large.net.find("x"), &loss_of<weighted_loss<cross_entropy, 0.5f>>::self});
+  check(experiment{as_large, 1, loss_of<cross_entropy>::self, itself});
+}
+
 TEST_CASE("each way to join a skip") {
   check<level<conv<3>, seq<max_pool<2>, conv<4>, silu, up_conv<2>>, conv<2, 1>>>({1, 12, 16}, 1, 1);
   check<level<conv<3>, seq<avg_pool<2>, conv<4, 3, pad::zero>, silu, up_conv<2>>, conv<2, 1>, join::concat>>({1, 8, 10},
