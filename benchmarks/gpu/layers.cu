@@ -289,7 +289,8 @@ template <class E> ops::tensor<double> channel_of(map<E> const& m, int c) {
 }
 
 /// One launch for one job.
-template <class Kernel, class Job> void launch_alone(Job const& job, on_cuda::stream_job const& work, std::string const& what) {
+template <class Kernel, class Job>
+void launch_alone(Job const& job, on_cuda::stream_job const& work, std::string const& what) {
   std::vector<on_cuda::stream_job> const stream(1, work);
   auto const shares = tune::share_out(stream, 2 * chip::limits.multiprocessors, tune::grad_tile_cycles);
   int const blocks = shares.blocks();

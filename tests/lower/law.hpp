@@ -34,8 +34,8 @@ bool overlap(buffer const& a, buffer const& b);
 /// Says which two live buffers overlap or which one lies outside, or nothing.
 std::string fault(placement const& p);
 
-/// The choice of fusions with this number, 0 … 127; 31 is everything for the host, 47 what a back end with matrix units asks
-/// for, and 111 what it asks for in training.
+/// The choice of fusions with this number, 0 … 127; 31 is everything for the host, 47 what a back end with matrix units
+/// asks for, and 111 what it asks for in training.
 fusions choice(int bits);
 
 /// Holds a network, inference and training, to its laws, for each of these choices of fusions.

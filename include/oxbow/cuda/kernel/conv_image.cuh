@@ -5,8 +5,8 @@
 #include <oxbow/cuda/kernel/bias_sums.cuh>
 #include <oxbow/cuda/kernel/sinks.cuh>
 #include <oxbow/cuda/tile/image_patch.cuh>
-#include <oxbow/cuda/tune/chip.hpp>
 #include <oxbow/cuda/tile/packing.hpp>
+#include <oxbow/cuda/tune/chip.hpp>
 
 namespace oxbow::on_cuda {
 
@@ -141,7 +141,7 @@ template <int Channels, int TapsY, int TapsX, class T> struct conv_image_grad_we
     image_shape shape;
     source<float const> image;
     view<T const> gradient;
-    float* sums;      ///< left for finish_gradients: (split, input, output), of so many floats
+    float* sums;      ///< left for finish_gradients: (split, input, output), both rounded up; floats() of them
     int splits;
   };
   static int tiles_k(image_shape const& s) { return tune::ceil_div(s.outputs, outputs); }

@@ -75,14 +75,12 @@ struct discard {
   __device__ channels at(int) const { return {}; }
 };
 
-/// Places of maxima are two bits per channel, so an octet has sixteen: (y, 4 octets, x, octet), see
-/// stored::place_index.
+/// Places of maxima are two bits per channel, so an octet has sixteen; see place_in_row.
 struct place_view {
   std::uint16_t* data;
   int octets, width;
   __device__ std::uint16_t* at(int y, int x, int k) const {
-    int const group = k / 32 * 4;
-    return data + ((y * octets + group) * width + x * min(4, octets - group) + k / 8 % 4);
+    return data + (y * octets * width + place_in_row(octets * 8, width, x, k) / 8);
   }
 };
 

@@ -9,6 +9,7 @@
 #include <oxbow/core/extent.hpp>
 #include <oxbow/core/layout.hpp>
 #include <oxbow/core/mirror.hpp>
+#include <oxbow/cuda/tile/layout.cuh>
 #include <oxbow/cuda/tile/octet.cuh>
 
 namespace oxbow::on_cuda {
@@ -36,11 +37,10 @@ struct stored {
     int const lanes = layout::lanes(channels);
     return ((c / layout::block) * size.volume() + size.index(z, y, x)) * lanes + c % layout::block;
   }
-  /// The same for places of maxima in octets: 32 channels of all pixels of a row, then the next 32, so that a warp,
-  /// which has as many of neighbouring pixels, writes whole sectors.
+  /// The same for places of maxima in octets.
   __device__ std::int64_t place_index(int c, int z, int y, int x) const {
-    int const padded = layout_of_octets::padded(channels), group = c / 32 * 32;
-    return size.index(z, y, 0) * padded + group * size.width + x * min(32, padded - group) + c % 32;
+    int const padded = layout_of_octets::padded(channels);
+    return size.index(z, y, 0) * padded + place_in_row(padded, size.width, x, c);
   }
   /// The channels that there is memory for.
   __device__ int memory_channels() const {

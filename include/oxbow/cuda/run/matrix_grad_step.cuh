@@ -10,7 +10,7 @@
 namespace oxbow::on_cuda {
 
 /// A step whose anchor is the gradient of a convolution's weights, with that of its bias. `fits` says whether it is one
-/// for tensor cores; if so, prepare() adds its launch, and what it leaves for finish_gradients.
+/// for tensor cores; if so, prepare() adds its launch, or its part of one, and what it leaves for finish_gradients.
 template <class Step, class Chip> struct matrix_grad_step {
   using T = typename Step::number;
   static constexpr auto const& op = Step::op(0);

@@ -29,6 +29,13 @@ template <class T> struct view {
   }
 };
 
+/// Where the place of a maximum lies in its row, in elements: 32 channels of all pixels, then the next 32, so that a
+/// warp, which has as many of neighbouring pixels, writes whole sectors. padded: the tensor's channels
+__device__ inline int place_in_row(int padded, int width, int x, int c) {
+  int const group = c / 32 * 32;
+  return group * width + x * min(32, padded - group) + c % 32;
+}
+
 /// What a kernel reads around a pixel: pixel (y, x) lies at (y + shift_y, x + shift_x) of a box of height × width
 /// pixels, whose first one is data.at(0, 0). What is outside the box is zero or mirrored, as the kernel is told.
 template <class T> struct source {

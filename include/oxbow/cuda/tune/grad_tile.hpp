@@ -49,7 +49,8 @@ constexpr int grad_tiles(conv_shape const& s) { return s.chunks() * ceil_div(s.o
 constexpr int patches(conv_shape const& s, int rows) { return ceil_div(s.height, rows) * ceil_div(s.width, 8); }
 
 /// Cycles of a patch, and what a tile takes besides: filling the pipeline, and storing. Fitted to measurements on an
-/// H200 (docs/gpu-performance.md), where two blocks are on a multiprocessor: within 5 % of two in three of them.
+/// H200 (docs/gpu-performance.md) of these patches when each layer had a launch of its own, two blocks on a
+/// multiprocessor: within 5 % of two in three of them.
 constexpr std::int64_t patch_cycles(grad_tile const& t, chip const& c, int element_bytes = 2) {
   // six warps with 24 products per pair of rows, or per row of 32-bit numbers
   return static_cast<std::int64_t>(t.rows * 36. * element_bytes * (1.47 + 0.84 / 2) / c.mma_per_cycle + 193. / 2);
@@ -80,11 +81,12 @@ inline constexpr grad_tile picked_grad = pick_grad(Shape, Chip::limits, ElementB
 
 inline constexpr window_grad_tile large_window_grad{2, 8, 2, 2, 32, 4}, small_window_grad{1, 4, 1, 2, 64, 3};
 
+/// The large tile, unless most of it would lie beyond the layer's channels.
 constexpr window_grad_tile pick_grad(window_shape const& s) {
   int const units = s.taps() * (ceil_div(s.first, window_grad_tile::unit) + ceil_div(s.second, window_grad_tile::unit));
   return units > 2 && s.outputs > 64 ? large_window_grad : small_window_grad;
 }
-/// Cycles of a patch, as a share of those of 3×3 weights that has as many products.
+/// Cycles of a patch, taken to be those of 3×3 weights with as many products; nobody has measured them.
 constexpr std::int64_t patch_cycles(window_grad_tile const& t, chip const& c) {
   double const products = t.inputs() / 16 * (t.outputs() / 8) * (t.pixels / 16);
   return static_cast<std::int64_t>(products * (1.47 + 0.84 / 2) / c.mma_per_cycle + 193. / 2);
