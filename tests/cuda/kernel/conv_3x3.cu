@@ -58,6 +58,10 @@ template <conv_shape S, conv_tile Tile, class T> void check() {
   for (unsigned n : arrived.host()) CHECK(n == 0);
 }
 
+/// Bytes of shared memory for its sums.
+template <conv_shape S, conv_tile Tile>
+constexpr std::size_t room = sizeof(on_cuda::conv_3x3<S, Tile, __half, on_cuda::store<__half>>::storage::stages);
+
 constexpr conv_tile square{8, 1, 2, 2, 1, 8, 2}, three_stages{8, 1, 2, 2, 1, 8, 3}, flat{4, 2, 2, 1, 2, 8, 2};
 constexpr conv_tile narrow_k{6, 1, 2, 2, 1, 4, 2};
 
@@ -96,4 +100,12 @@ TEST_CASE("tiles that blocks share") {
   check<conv_shape{19, 37, 160, 0, 128}, seven, __half>();   // 12 tiles
   check<conv_shape{29, 21, 96, 0, 128}, five, __half>();     // 20 tiles
   check<conv_shape{29, 21, 64, 32, 128}, eight, __nv_bfloat16>();
+}
+TEST_CASE("a tile of many blocks, whose sums wait in shared memory or find no room there") {
+  constexpr conv_tile five{8, 1, 2, 2, 1, 8, 2, 5}, six{6, 1, 1, 2, 2, 4, 3, 6}, large{8, 1, 2, 2, 2, 8, 2, 5};
+  static_assert(room<conv_shape{13, 15, 224, 0, 64}, five> >= sizeof(float) * 16 * 16 * 64);
+  static_assert(room<conv_shape{13, 15, 160, 0, 128}, large> < sizeof(float) * 16 * 16 * 128);
+  check<conv_shape{13, 15, 224, 0, 64}, five, __half>();    // a tile of seven chunks
+  check<conv_shape{5, 29, 320, 0, 64}, six, __half>();      // two tiles
+  check<conv_shape{13, 15, 160, 0, 128}, large, __half>();  // a chunk for each block
 }

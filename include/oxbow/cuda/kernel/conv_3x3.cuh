@@ -1,6 +1,7 @@
 // The 3×3 convolution of stride 1 on tensor cores: forward, and with other weights its data gradient.
 #pragma once
 #include <oxbow/cuda/arch/matrix.cuh>
+#include <oxbow/cuda/arch/thread.cuh>
 #include <oxbow/cuda/kernel/halo.cuh>
 #include <oxbow/cuda/kernel/shared_tiles.cuh>
 #include <oxbow/cuda/kernel/sinks.cuh>
@@ -42,8 +43,7 @@ template <conv_shape Shape, conv_tile Tile, class T, class Sink> struct conv_3x3
   static_assert(Shape.edge != beyond::never || Shape.pad == 0, "conv_3x3: with padding say what lies beyond the edge.");
 
   struct storage {
-    alignas(128) unsigned char chunk[2][pixels::bytes];
-    unsigned char column[Tile.stages][column_bytes];
+    alignas(128) unsigned char stages[2 * pixels::bytes + Tile.stages * column_bytes];  // two chunks, then columns
     unsigned flag;
   };
   struct args {
@@ -132,8 +132,8 @@ template <conv_shape Shape, conv_tile Tile, class T, class Sink> struct conv_3x3
 
   /// The pipeline over the chunks [q0, q1) of a tile.
   __device__ static void accumulate(accumulators& acc, args const& a, place at, int q0, int q1, storage& s) {
-    auto const halo_at = [&](int q) { return ptx::shared_address(s.chunk[0]) + (q & 1) * pixels::bytes; };
-    auto const column_at = [&](int i) { return ptx::shared_address(s.column[0]) + i * column_bytes; };
+    auto const halo_at = [&](int q) { return ptx::shared_address(s.stages) + (q & 1) * pixels::bytes; };
+    auto const column_at = [&](int i) { return ptx::shared_address(s.stages) + 2 * pixels::bytes + i * column_bytes; };
     share const mine = my_share();
     int const y0 = at.y * tile_height, x0 = at.x * tile_width;
     pixels::load(halo_at(q0), a.first, a.second, y0, x0, q0, 0, pixels::rounds, true);
@@ -203,20 +203,19 @@ template <conv_shape Shape, conv_tile Tile, class T, class Sink> struct conv_3x3
   }
 
   __device__ static void run(args const& a, storage& s) {
-    int const block = blockIdx.x, end = sharing::first(block + 1);
-    int tile = sharing::split + block;
-    for (int unit = sharing::first(block); unit < end || tile < tiles;) {
-      bool const part = sharing::split > 0 && unit < end;
-      int const now = part ? unit / chunks : tile, q0 = part ? unit - now * chunks : 0;
-      int const q1 = part ? min(chunks, q0 + end - unit) : chunks;
-      if (part) unit += q1 - q0;
-      else tile += grid;
-      place const at = place_of(now);
+#pragma unroll 1
+    for (int number = 0; tiles > sharing::share(ptx::block_index(), number).tile; ++number) {
       accumulators acc = {};
-      accumulate(acc, a, at, q0, q1, s);
-      if (!part || q1 - q0 == chunks || sharing::last_to_arrive(acc, a.partial, a.arrived, now, block, s.flag)) {
-        if constexpr (takes_tiles<Sink>) a.sink.template tile<conv_3x3>(acc, at, now, s);
-        else finish(acc, a, at);
+      {
+        auto const now = sharing::share(ptx::block_index(), number);
+        accumulate(acc, a, place_of(now.tile), now.from, now.to, s);
+      }
+      // made anew: kept until here it would be more than the registers hold
+      int const block = ptx::block_index();
+      auto const now = sharing::share(block, number);
+      if (now.is_whole() || sharing::last_to_arrive(acc, a.partial, a.arrived, now.tile, block, s.flag, s.stages)) {
+        if constexpr (takes_tiles<Sink>) a.sink.template tile<conv_3x3>(acc, place_of(now.tile), now.tile, s);
+        else finish(acc, a, place_of(now.tile));
       }
     }
   }

@@ -73,7 +73,7 @@ struct conv_window_grad_weight
   };
   struct storage {
     union {
-      alignas(128) unsigned char stage[Tile.stages][stage_bytes];
+      alignas(128) unsigned char stages[Tile.stages * stage_bytes];
       float gradient[slice * pitch];
       typename measure::storage temporary;
     };
@@ -115,7 +115,7 @@ struct conv_window_grad_weight
   __device__ static void accumulate(fragments& acc, stream_segment const& now, storage& memory) {
     window_grad_job<T> const& job = memory.job;
     int const first_unit = now.tile / tiles_k(job.shape) * units, k0 = now.tile % tiles_k(job.shape) * outputs;
-    std::uint32_t const smem = ptx::shared_address(memory.stage[0]);
+    std::uint32_t const smem = ptx::shared_address(memory.stages);
     int const lane = threadIdx.x % 32, warp = threadIdx.x / 32, wk = warp % Tile.warps_k, wc = warp / Tile.warps_k;
     // matrices of x: (pixels low, channels low), (low, high), (high, low), (high, high); of g the pixels vary first
     std::uint32_t const x_at =

@@ -34,14 +34,14 @@ template <class Kernel, activation F, int Classes> struct head_tile {
     float slope[warps][m_tiles][2][Classes][8];  // of the loss for each logit; pixels last
     float sum[warps][sums];
   };
-  static_assert(sizeof(scratch) <= sizeof(Kernel::storage::chunk), "head: too many classes for this tile.");
+  static_assert(sizeof(scratch) <= sizeof(Kernel::storage::stages), "head: too many classes for this tile.");
 
   scratch& s;
   int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
   int y0, x0;
 
   __device__ head_tile(typename Kernel::storage& memory, head_layers const& layers, typename Kernel::place at)
-      : s{*reinterpret_cast<scratch*>(memory.chunk)} {
+      : s{*reinterpret_cast<scratch*>(memory.stages)} {
     auto const mine = Kernel::my_share();
     y0 = at.y * Kernel::tile_height + mine.y, x0 = at.x * Kernel::tile_width + mine.x + lane / 4;
     for (int i = threadIdx.x; i < width; i += Kernel::threads) s.map_bias[i] = layers.map_bias[i];

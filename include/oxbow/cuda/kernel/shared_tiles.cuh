@@ -26,17 +26,31 @@ template <int Tiles, int Grid, int Chunks, int Threads, int Sums> struct shared_
     return work ? static_cast<int>((static_cast<long long>(unit + 1) * Grid - 1) / (work ? work : 1)) : 0;
   }
 
+  /// Chunks [from, to) of a tile.
+  struct part {
+    int tile, from, to;
+    __device__ bool is_whole() const { return to - from == Chunks; }
+  };
+  /// What a block does as its number-th: its units, tile by tile, then whole tiles. Beyond its last, no tile there is.
+  __device__ static part share(int block, int number) {
+    int const begin = first(block), end = first(block + 1), tile = begin / Chunks + number;
+    int const from = tile * Chunks;
+    if (split > 0 && from < end) return {tile, max(begin - from, 0), min(end - from, Chunks)};
+    int const shared = split > 0 ? (end - 1) / Chunks - begin / Chunks + 1 : 0;
+    return {split + block + (number - shared) * Grid, 0, Chunks};
+  }
+
   /// Leaves this block's sums of a tile; true for the block that arrives last, whose sums are then those of the tile.
-  template <int M, int N>
+  template <int M, int N, int Room>
   __device__ static bool last_to_arrive(float (&acc)[M][N][4], float* partial, unsigned* arrived, int tile, int block,
-                                        unsigned& shared_flag) {
+                                        unsigned& shared_flag, unsigned char (&room)[Room]) {
     static_assert(M * N * 4 == Sums);
     auto const slot = [&](int b) {
       return reinterpret_cast<float4*>(partial) + (2ll * b + (first(b) / Chunks != tile)) * (slot_floats / 4);
     };
     return shared_sums<Threads, M, N>::last_to_arrive(acc, slot, owner(tile * Chunks),
                                                       owner(tile * Chunks + Chunks - 1), block, arrived + tile,
-                                                      shared_flag);
+                                                      shared_flag, room);
   }
 };
 

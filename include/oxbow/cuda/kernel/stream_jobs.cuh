@@ -18,8 +18,8 @@ template <class Job> struct stream_args {
   run_scalars const* run;
 };
 
-/// Kernel is a struct with threads, fragments (how many products' sums a thread has), a storage with a `job` and a
-/// `flag`, and
+/// Kernel is a struct with threads, fragments (how many products' sums a thread has), a storage with a `job`, a
+/// `flag` and the `stages` of its pipeline, and
 ///   begin(storage, tile)                      what threads ask of the job in shared memory, for this tile
 ///   accumulate(sums, segment, storage)        adds the segment's patches
 ///   finish(sums, tile, run_scalars, storage)  called by the block that has the sums of a whole tile
@@ -47,14 +47,15 @@ template <class Kernel, class Job, int Threads, int Fragments> struct stream_job
       sums acc = {};
       Kernel::accumulate(acc, a.segments[number], memory);
       // read anew: kept until here it would be more than the registers hold
-      if (has_all(acc, a, a.segments[number], memory.flag))
+      if (has_all(acc, a, a.segments[number], memory))
         Kernel::finish(acc, a.segments[number].tile, *a.run, memory);
     }
   }
 
  private:
   /// Adds up with the others; true for the one block that has the sums of the whole tile then.
-  __device__ static bool has_all(sums& acc, args const& a, stream_segment const& now, unsigned& flag) {
+  template <class Storage>
+  __device__ static bool has_all(sums& acc, args const& a, stream_segment const& now, Storage& memory) {
     int const first = now.first, count = now.last - first + 1;
     // A block goes on with one tile of others at most, its first, and leaves one to others, its last.
     auto const place = [&](int i) { return 2 * (first + i) + (i == 0 ? 1 : 0); };
@@ -62,7 +63,8 @@ template <class Kernel, class Job, int Threads, int Fragments> struct stream_job
       return reinterpret_cast<float4*>(a.slots) + static_cast<std::int64_t>(place(i)) * (adding::slot_floats / 4);
     };
     auto const counter = [&](int level, int i) { return a.arrived + level * 2 * a.count + place(i); };
-    return adding::last_of_many(acc, slot, count, ptx::block_index() - first, counter, flag);
+    return adding::last_of_many(acc, slot, count, ptx::block_index() - first, counter, memory.flag,
+                                memory.stages);
   }
 };
 
