@@ -355,7 +355,7 @@ template <int I> bool up() {
   written const y(2 * n, 2 * n, outputs), dx(n, n, inputs);
   auto const there = packed(on_cuda::pack_up(tile.columns(), tile.chunk, inputs, outputs, 2, 2), w);
   using bias_only = on_cuda::store<T, on_cuda::chain<on_cuda::add_bias>>;
-  launch<on_cuda::conv_window<tile, T, bias_only>>(
+  launch<on_cuda::conv_window<tile, on_cuda::window_reads::dense, T, bias_only>>(
       {s, x.source(), x.source(), lanes(there), {{{bias.data()}, {}}, y.view()}}, "up " + size);
   bool good = compare("up " + size, y, [&](ops::pixel p) {
     auto const from = ops::make_tensor<double>({}, inputs, [&](int c, ops::pixel) { return x(p.y / 2, p.x / 2, c); });
@@ -365,7 +365,7 @@ template <int I> bool up() {
 
   auto const home = packed(on_cuda::pack_up_grad(back_tile.columns(), back_tile.chunk, inputs, outputs, 2, 2), w);
   using masked = on_cuda::store<T, on_cuda::chain<on_cuda::apply_grad<relu, T>>>;
-  launch<on_cuda::conv_window<back_tile, T, masked>>(
+  launch<on_cuda::conv_window<back_tile, on_cuda::window_reads::dense, T, masked>>(
       {back, dy.source(), dy.source(), lanes(home), {{{x.view()}, {}}, dx.view()}}, "up, data gradient " + size);
   good &= compare("up, data gradient " + size, dx, [&](ops::pixel p) {
     auto const g = ops::make_tensor<double>(window, outputs, [&](int k, ops::pixel t) {
@@ -375,7 +375,7 @@ template <int I> bool up() {
   }, [&](ops::pixel p, int c, double v) { return x(p.y, p.x, c) > 0 ? v : 0.; });
 
   constexpr on_cuda::window_grad_tile grad = tune::pick_grad(back);
-  using kernel = on_cuda::conv_window_grad_weight<grad, T>;
+  using kernel = on_cuda::conv_window_grad_weight<grad, on_cuda::window_reads::dense, T>;
   device_array<float> const bias_sums(static_cast<std::size_t>(4) * outputs);
   device_array<double> const squares(static_cast<std::size_t>(kernel::tiles(back)));
   device_array<float> dw(w.data.size()), db(b.size());

@@ -33,7 +33,7 @@ template <class T> struct device_array {
 
   explicit device_array(std::size_t n, bool poison = true) : size{n} {
     must(cudaMalloc(&data, n * sizeof(T) + 16), "cudaMalloc");
-    if (poison && n > 0) must(cudaMemset(data, 0xff, n * sizeof(T)), "cudaMemset");
+    if (poison && n > 0) this->poison();
   }
   explicit device_array(std::vector<T> const& v) : device_array(v.size(), false) {
     if (size > 0) must(cudaMemcpy(data, v.data(), size * sizeof(T), cudaMemcpyHostToDevice), "cudaMemcpy");
@@ -41,6 +41,7 @@ template <class T> struct device_array {
   device_array(device_array const&) = delete;
   ~device_array() { cudaFree(data); }
 
+  void poison() const { must(cudaMemset(data, 0xff, size * sizeof(T)), "cudaMemset"); }
   std::vector<T> host() const {
     std::vector<T> v(size);
     if (size > 0) must(cudaMemcpy(v.data(), data, size * sizeof(T), cudaMemcpyDeviceToHost), "cudaMemcpy");

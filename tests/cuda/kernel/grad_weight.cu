@@ -12,6 +12,7 @@ using on_cuda::beyond;
 using on_cuda::conv_shape;
 using on_cuda::grad_tile;
 using on_cuda::window_grad_tile;
+using on_cuda::window_reads;
 using on_cuda::window_shape;
 
 namespace {
@@ -179,7 +180,7 @@ void check_window(extent size, int first, int second, int outputs, ops::taps con
   doubles x{size, first + second};
   x.data = one.data;
   x.data.insert(x.data.end(), two.data.begin(), two.data.end());
-  using kernel = on_cuda::conv_window_grad_weight<Tile, T>;
+  using kernel = on_cuda::conv_window_grad_weight<Tile, window_reads::anything, T>;
   window_shape const s{.height = out.height, .width = out.width, .first = first, .second = second, .outputs = outputs,
                        .taps_y = a.window.height, .taps_x = a.window.width, .stride_y = a.stride.height,
                        .stride_x = a.stride.width, .dilation_y = a.dilation.height, .dilation_x = a.dilation.width,
@@ -195,21 +196,31 @@ void check_window(extent size, int first, int second, int outputs, ops::taps con
   compare(got.bias, ops::bias_grad(dy), ops::bias_grad(magnitudes(dy)), pixels, add);
 }
 
-template <window_grad_tile Tile, class T> void check_up(extent size, int in, int out, int blocks, bool add = false) {
+/// Says whether the layer is dense; then both kernels have made the same bits.
+template <window_grad_tile Tile, class T> bool check_up(extent size, int in, int out, int blocks, bool add = false) {
   extent const large{1, 2 * size.height, 2 * size.width};
   doubles const x = random_16<T>(size, in, 1), dy = random_16<T>(large, out, 2);
   device_tensor<T> d_x(x, 1), d_dy(dy, 1);
-  using kernel = on_cuda::conv_window_grad_weight<Tile, T>;
   window_shape const s{.height = size.height, .width = size.width, .first = out, .second = 0, .outputs = in,
                        .taps_y = 2, .taps_x = 2, .stride_y = 2, .stride_x = 2};
   auto const w = ops::up_convolve_grad_weight(dy, x, {1, 2, 2});
   // (in, out, window): the kernel's inputs are the channels of dy
-  auto const got = window_gradients<kernel>(
-      window_job<T>(s, d_dy.source(), d_dy.source(), d_x.view(), on_cuda::bias_of::input), blocks, w.data.size(), 4, out,
-      add);
+  auto const gradients = [&]<class Kernel>(Kernel) {
+    return window_gradients<Kernel>(
+        window_job<T>(s, d_dy.source(), d_dy.source(), d_x.view(), on_cuda::bias_of::input), blocks, w.data.size(), 4,
+        out, add);
+  };
+  auto const got = gradients(on_cuda::conv_window_grad_weight<Tile, window_reads::anything, T>{});
+  using dense = on_cuda::conv_window_grad_weight<Tile, window_reads::dense, T>;
+  if (dense::is_dense(s)) {
+    result const same = gradients(dense{});
+    CHECK(same.weight == got.weight);
+    CHECK(same.bias == got.bias);
+  }
   double const pixels = static_cast<double>(large.volume());
   compare(got.weight, w.data, ops::up_convolve_grad_weight(magnitudes(dy), magnitudes(x), {1, 2, 2}).data, pixels, add);
   compare(got.bias, ops::bias_grad(dy), ops::bias_grad(magnitudes(dy)), pixels, add);
+  return dense::is_dense(s);
 }
 
 constexpr grad_tile low{4, 3}, middle{8, 4}, high{14, 2};
@@ -259,7 +270,10 @@ TEST_CASE_TEMPLATE("any window", T, __half, __nv_bfloat16) {
   check_window<small, T>({1, 9, 10}, 12, 0, 7, {{1, 2, 4}, {}, {}, {0, 0, 0}}, 1);
 }
 TEST_CASE_TEMPLATE("up-convolutions", T, __half, __nv_bfloat16) {
-  check_up<large, T>({1, 9, 11}, 128, 64, 1);
+  CHECK(check_up<large, T>({1, 9, 11}, 128, 64, 1));
+  CHECK(check_up<large, T>({1, 13, 3}, 256, 32, 2, true));  // rows narrower than the way to a thread's next pixel
+  CHECK(check_up<small, T>({1, 15, 13}, 64, 32, 2));
+  CHECK(check_up<small, T>({1, 1, 1}, 64, 32, 1));
   check_up<large, T>({1, 9, 11}, 130, 20, 3, true);
   check_up<large, T>({1, 23, 21}, 72, 33, 31);
   check_up<small, T>({1, 7, 9}, 24, 12, 1);

@@ -1,5 +1,7 @@
 // The weight and bias gradients of convolutions with any window, and of up-convolutions: all that a launch is given.
 #pragma once
+#include <type_traits>
+
 #include <oxbow/cuda/arch/copy_async.cuh>
 #include <oxbow/cuda/arch/matrix.cuh>
 #include <oxbow/cuda/kernel/bias_sums.cuh>
@@ -33,13 +35,14 @@ template <class T> struct window_grad_job {
 /// A unit is one tap of 32 inputs; the taps of the same inputs follow one another. A tile is as many units as the block
 /// has rows of warps, and a number of outputs: the four taps of an up-convolution read g once. It is summed over
 /// patches of so many pixels, counted row by row. Each block has an equal share of all layers' (stream_k.hpp).
-/// The shapes are in a table: one instantiation per tile and element.
+/// The shapes are in a table: one instantiation per tile, element and what all layers may take for granted; where that
+/// is most, tiles are whole as well, see is_dense.
 ///
 /// cost    2 · height · width · taps · inputs · outputs operations; reads g once per so many units, x once per tile of
 ///         outputs and tap
-template <window_grad_tile Tile, class T>
+template <window_grad_tile Tile, window_reads Reads, class T>
 struct conv_window_grad_weight
-    : stream_jobs<conv_window_grad_weight<Tile, T>, window_grad_job<T>, Tile.threads(), Tile.fragments()> {
+    : stream_jobs<conv_window_grad_weight<Tile, Reads, T>, window_grad_job<T>, Tile.threads(), Tile.fragments()> {
   static constexpr int threads = Tile.threads(), resident = Tile.blocks_per_sm, pixels = Tile.pixels;
   static constexpr int units = Tile.units(), channels = Tile.inputs(), outputs = Tile.outputs();
   // fragments: (16 inputs, 8 outputs), then biases
@@ -71,6 +74,13 @@ struct conv_window_grad_weight
     int weight;                  // element of the first output's and input's gradient
     int bias;                    // first sum of the unit's inputs
   };
+  /// A thread's way through the pixels of an operand, in elements: from a pixel to the next, from a row to the next,
+  /// and from one of its pixels to its next one, which lies `along` columns further on or in a row below.
+  struct way {
+    int pixel, row, along, by;
+    __device__ way(int step, int width, int pixel, int row)
+        : pixel{pixel}, row{row}, along{step % width}, by{step / width * row + along * pixel} {}
+  };
   struct storage {
     union {
       alignas(128) unsigned char stages[Tile.stages * stage_bytes];
@@ -79,6 +89,7 @@ struct conv_window_grad_weight
     };
     window_grad_job<T> job;
     part parts[units];
+    way input, result;  // of dense layers
     unsigned flag;
   };
 
@@ -88,6 +99,12 @@ struct conv_window_grad_weight
   static constexpr int tiles(window_shape const& s) {
     return tune::ceil_div(all_units(s), units) * tune::ceil_div(s.outputs, outputs);
   }
+  /// Whether units and outputs fill their tiles, so that copies need no question but whether there is such a pixel. Of
+  /// one source without a border, whose every tap lies within it.
+  static constexpr bool is_dense(window_shape const& s) {
+    return s.second == 0 && s.first % unit == 0 && all_units(s) % units == 0 && s.outputs % outputs == 0 &&
+           s.pad_y == 0 && s.pad_x == 0 && !s.mirror;
+  }
   static stream_job stream_of(window_shape const& s, chip const& c) {
     return {tiles(s), tune::ceil_div(s.height * s.width, pixels), tune::patch_cycles(Tile, c), tune::grad_tile_cycles};
   }
@@ -96,6 +113,10 @@ struct conv_window_grad_weight
     window_grad_job<T> const& job = memory.job;
     window_shape const& s = job.shape;
     int const number = static_cast<int>(threadIdx.x);
+    if (Reads == window_reads::dense && number == units) {
+      memory.input = {step_of<channels>, s.width, job.first.data.pixel * s.stride_x, job.first.data.row * s.stride_y};
+      memory.result = {step_of<outputs>, s.width, job.gradient.pixel, job.gradient.row};
+    }
     if (number >= units) return;
     int const u = tile / tiles_k(s) * units + number, tap = u % s.taps(), chunk = u / s.taps();
     int const first_chunks = (s.first + unit - 1) / unit;
@@ -125,22 +146,21 @@ struct conv_window_grad_weight
     bool const sum_gradient = job.sums_up == bias_of::gradient && first_unit == 0 && wc == 0;
     bool const sum_input = job.sums_up == bias_of::input && k0 == 0 && wk == 0;
     int const from = now.from, to = now.to;
-    loader ahead{job.shape, from};
+    loader ahead(memory, from);
 #pragma unroll 1
-    for (int i = 0; i < Tile.stages - 1; ++i) {
-      if (from + i < to) ahead.load(smem + static_cast<unsigned>(i * stage_bytes), memory, k0);
-      ptx::commit_copies();
-    }
+    for (int i = 0; i < Tile.stages - 1; ++i)
+      ahead.load(smem + static_cast<unsigned>(i * stage_bytes), memory, k0, from + i < to);
     int read = 0, write = Tile.stages - 1;
 #pragma unroll 1
     for (int at = from; at < to; ++at) {
       ptx::wait_for_copies<Tile.stages - 2>();
       __syncthreads();
-      if (at + Tile.stages - 1 < to) ahead.load(smem + static_cast<unsigned>(write * stage_bytes), memory, k0);
-      ptx::commit_copies();
+      auto const copy = [&] {
+        ahead.load(smem + static_cast<unsigned>(write * stage_bytes), memory, k0, at + Tile.stages - 1 < to);
+      };
       std::uint32_t const stage = smem + static_cast<unsigned>(read * stage_bytes);
-      if (sum_gradient || sum_input) multiply<true>(acc, stage + x_at, stage + g_at, sum_gradient);
-      else multiply<false>(acc, stage + x_at, stage + g_at, false);
+      if (sum_gradient || sum_input) multiply<true>(acc, stage + x_at, stage + g_at, sum_gradient, copy);
+      else multiply<false>(acc, stage + x_at, stage + g_at, false, copy);
       read = read + 1 == Tile.stages ? 0 : read + 1;
       write = write + 1 == Tile.stages ? 0 : write + 1;
     }
@@ -196,21 +216,77 @@ struct conv_window_grad_weight
   static constexpr int unit = window_grad_tile::unit;
   __device__ static int tiles_k(window_shape const& s) { return (s.outputs + outputs - 1) / outputs; }
 
-  /// A thread's way through the patches: it copies one octet of pixels that lie so far apart.
-  struct loader {
+  // A thread's way through the patches: it copies one octet of pixels that lie so far apart. Items: (8 pixels) within
+  // (octets) within (groups of 8 pixels), so that eight threads fill 128 bytes of a plane. What need not be kept is
+  // computed anew for every patch, for want of registers.
+
+  /// Of an operand of so many channels: the number of a thread's first pixel in a patch, and how far the next one is.
+  template <int Channels> __device__ static int first_of(int patch) {
+    return patch * pixels + static_cast<int>(threadIdx.x) / Channels * 8 + static_cast<int>(threadIdx.x) % 8;
+  }
+  template <int Channels> static constexpr int step_of = threads / Channels * 8;
+
+  /// Of dense layers: where a pixel lies, and how many there are from it on.
+  struct dense_loader {
+    struct walk {
+      int x, left;  // x: in its row
+      unsigned at;
+
+      __device__ walk(int first, window_shape const& s, way const& w)
+          : x{first % s.width}, left{s.height * s.width - first},
+            at{static_cast<unsigned>(first / s.width * w.row + x * w.pixel)} {}
+      __device__ void advance(int step, int width, way const& w) {
+        left -= step, x += w.along, at += static_cast<unsigned>(w.by);
+        if (x >= width) x -= width, at += static_cast<unsigned>(w.row - width * w.pixel);
+      }
+    };
+    walk input, result;
+
+    __device__ dense_loader(storage const& memory, int patch)
+        : input{first_of<channels>(patch), memory.job.shape, memory.input},
+          result{first_of<outputs>(patch), memory.job.shape, memory.result} {}
+
+    __device__ void load(std::uint32_t stage, storage const& memory, int k0, bool wanted) {
+      // unsigned: no corrections of quotients
+      auto const thread = static_cast<unsigned>(ptx::thread_index()), here = thread % 8;
+      int const width = memory.job.shape.width;
+      way const of_input = memory.input, of_result = memory.result;
+      part const& mine = memory.parts[thread / 8 % (channels / 8) / (unit / 8)];
+      T const* const x = mine.x.data + mine.y * mine.x.row + mine.x0 * mine.x.pixel + thread / 8 % (unit / 8) * 8;
+      T const* const g = memory.job.gradient.data + k0 + thread / 8 % (outputs / 8) * 8;
+#pragma unroll
+      for (unsigned r = 0; r < x_rounds; ++r, input.advance(step_of<channels>, width, of_input)) {
+        unsigned const item = r * threads + thread, slot = item / channels * 8 + here;
+        bool const inside = input.left > 0;
+        ptx::copy_async_if(wanted, stage + item / 8 % (channels / 8) * plane + slot * 16, x + (inside ? input.at : 0u),
+                           inside);
+      }
+#pragma unroll
+      for (unsigned r = 0; r < g_rounds; ++r, result.advance(step_of<outputs>, width, of_result)) {
+        unsigned const item = r * threads + thread, octet = item / 8 % (outputs / 8), slot = item / outputs * 8 + here;
+        bool const inside = result.left > 0;
+        ptx::copy_async_if(wanted, stage + x_bytes + octet * plane + slot * 16, g + (inside ? result.at : 0u), inside);
+      }
+      ptx::commit_copies();
+    }
+  };
+
+  /// Of any layers: rows and columns of pixels.
+  struct any_loader {
     pixel_walk input, result;
 
-    __device__ loader(window_shape const& s, int patch)
-        : input{patch * pixels + static_cast<int>(threadIdx.x) / channels * 8 + static_cast<int>(threadIdx.x) % 8,
-                threads / channels * 8, s.width},
-          result{patch * pixels + static_cast<int>(threadIdx.x) / outputs * 8 + static_cast<int>(threadIdx.x) % 8,
-                 threads / outputs * 8, s.width} {}
+    __device__ any_loader(storage const& memory, int patch)
+        : input{first_of<channels>(patch), step_of<channels>, memory.job.shape.width},
+          result{first_of<outputs>(patch), step_of<outputs>, memory.job.shape.width} {}
 
-    /// The next patch. Items: (8 pixels) within (octets) within (groups of 8 pixels), so that eight threads fill 128
-    /// bytes of a plane.
+    __device__ void load(std::uint32_t stage, storage const& memory, int k0, bool wanted) {
+      if (wanted) load(stage, memory, k0);
+      ptx::commit_copies();
+    }
+
+   private:
     __device__ void load(std::uint32_t stage, storage const& memory, int k0) {
-      // Computed anew, for want of registers; and copied, because behind each copy to shared memory what lies there
-      // would be read again.
+      // Copied, because behind each copy to shared memory what lies there would be read again.
       int const thread = ptx::thread_index(), here = thread % 8, piece = thread / 8 % (unit / 8);
       window_shape const s = memory.job.shape;
       view<T const> const g = memory.job.gradient;
@@ -246,9 +322,13 @@ struct conv_window_grad_weight
     }
   };
 
-  /// Bias: and products with ones, of the gradient or of the input.
-  template <bool Bias>
-  __device__ static void multiply(fragments& acc, std::uint32_t x, std::uint32_t g, bool of_gradient) {
+  using loader = std::conditional_t<Reads == window_reads::dense, dense_loader, any_loader>;
+
+  /// Bias: and products with ones, of the gradient or of the input. copy(), what the thread has to fetch for later, is
+  /// called where there are products to hide it behind.
+  template <bool Bias, class Copy>
+  __device__ static void multiply(fragments& acc, std::uint32_t x, std::uint32_t g, bool of_gradient,
+                                  Copy const& copy) {
 #pragma unroll
     for (int step = 0; step < pixels / 16; ++step) {
       std::uint32_t u[m_tiles][4];
@@ -259,6 +339,7 @@ struct conv_window_grad_weight
       for (int n = 0; n < n_tiles / 2; ++n) {
         std::uint32_t b[4];
         ptx::load_matrices_transposed(b, g + static_cast<unsigned>(step * 256 + n * 2 * plane));
+        if (step == 0 && n == 0) copy();
 #pragma unroll
         for (int m = 0; m < m_tiles; ++m) {
           ptx::multiply(acc[m * n_tiles + 2 * n][0], T{}, u[m][0], u[m][1], u[m][2], u[m][3], b[0], b[1]);

@@ -27,12 +27,18 @@ template <class Program, element Type, class Chip> struct gathered_gradients {
   static int prepare(prepared_step& step, program_needs<T>& needs) {
     std::size_t const before = step.launches.size();
     if constexpr (tiles.count > 0) add_launch<kernel_3x3>(step, needs, needs.gathered_3x3);
-    if constexpr (tiles.large) add_launch<window_kernel<tune::large_window_grad>>(step, needs, needs.gathered_large);
-    if constexpr (tiles.small) add_launch<window_kernel<tune::small_window_grad>>(step, needs, needs.gathered_small);
+    add_windows<false, false>(step, needs), add_windows<false, true>(step, needs);
+    add_windows<true, false>(step, needs), add_windows<true, true>(step, needs);
     return static_cast<int>(step.launches.size() - before);
   }
 
  private:
+  template <bool Large, bool Dense> static void add_windows(prepared_step& step, program_needs<T>& needs) {
+    constexpr window_grad_tile tile = Large ? tune::large_window_grad : tune::small_window_grad;
+    constexpr window_reads reads = Dense ? window_reads::dense : window_reads::anything;
+    if constexpr (tiles.windows[Large][Dense])
+      add_launch<conv_window_grad_weight<tile, reads, T>>(step, needs, needs.gathered_windows[Large][Dense]);
+  }
   template <class Kernel, class Job>
   static void add_launch(prepared_step& step, program_needs<T>& needs, gathered_jobs<Job>& waiting) {
     gathered_jobs<Job> const gathered = std::exchange(waiting, {});
@@ -67,7 +73,7 @@ template <class Program, element Type, class Chip> struct gathered_gradients {
   struct tile_list {
     grad_tile items[8]{};
     int count = 0;
-    bool large = false, small = false;
+    bool windows[2][2]{};  ///< (large, dense)
     constexpr void add(grad_tile const& t) {
       if (t.rows == 0) return;
       for (int i = 0; i < count; ++i)
@@ -79,8 +85,7 @@ template <class Program, element Type, class Chip> struct gathered_gradients {
     if constexpr (holds<I>()) {
       using step = matrix_grad_step<step_view<Program, I, Type>, Chip>;
       all.add(step::tile());
-      all.large = all.large || step::window_tile() == tune::large_window_grad;
-      all.small = all.small || step::window_tile() == tune::small_window_grad;
+      if (step::is_window()) all.windows[step::is_large()][step::is_dense()] = true;
     }
   }
   template <int... I> static constexpr tile_list tiles_of(std::integer_sequence<int, I...>) {
@@ -89,7 +94,6 @@ template <class Program, element Type, class Chip> struct gathered_gradients {
     return all;
   }
   static constexpr tile_list tiles = tiles_of(std::make_integer_sequence<int, t::steps>{});
-  template <window_grad_tile Tile> using window_kernel = conv_window_grad_weight<Tile, T>;
   template <int... N> static auto kernel_of(std::integer_sequence<int, N...>) {
     return conv_3x3_grad_weight<T, tiles.items[N]...>{};
   }

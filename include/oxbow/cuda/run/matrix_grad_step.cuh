@@ -52,10 +52,12 @@ template <class Step, class Chip> struct matrix_grad_step {
     if constexpr (gathers() && is_3x3) return tune::picked_grad<shape_3x3(), Chip, sizeof(T)>;
     else return {};
   }
-  /// For other windows; none where it is a 3×3 convolution.
-  static constexpr window_grad_tile window_tile() {
-    if constexpr (gathers() && !is_3x3) return tune::pick_grad(window());
-    else return {};
+  /// For another window: which of the kernels of that launch.
+  static constexpr bool is_window() { return gathers() && !is_3x3; }
+  static constexpr bool is_large() { return tune::pick_grad(window()) == tune::large_window_grad; }
+  static constexpr bool is_dense() {
+    // an up-convolution's pixels all lie in both of its tensors: see fits()
+    return up && conv_window_grad_weight<tune::pick_grad(window()), window_reads::dense, T>::is_dense(window());
   }
   static void prepare(prepared_step& step, program_needs<T>& needs) {
     if constexpr (reads_image) prepare_image(step, needs);
@@ -104,12 +106,12 @@ template <class Step, class Chip> struct matrix_grad_step {
   static void gather_window(program_needs<T>& needs) {
     static constexpr window_shape shape = window();
     static constexpr int taps = shape.taps();
-    using kernel = conv_window_grad_weight<window_tile(), T>;
+    using kernel = conv_window_grad_weight<tune::pick_grad(shape),
+                                           is_dense() ? window_reads::dense : window_reads::anything, T>;
     static constexpr auto sums_up = !has_bias ? bias_of::nothing : up ? bias_of::input : bias_of::gradient;
     std::int64_t const bias = finish_bias(needs, up ? taps : 1), squares = needs.measure(kernel::tiles(shape)),
                        weight = to_weight(needs);
-    auto& gathered = window_tile() == tune::large_window_grad ? needs.gathered_large : needs.gathered_small;
-    gathered.add(kernel::stream_of(shape, Chip::limits), [=](run_context const& c) {
+    needs.gathered_windows[is_large()][is_dense()].add(kernel::stream_of(shape, Chip::limits), [=](run_context const& c) {
       window_grad_job<T> job{shape, source_of<T>(x(0), c.arena), source_of<T>(x(1), c.arena),
                              view_of<T const>(dy, c.arena), c.gradients + weight, taps,
                              taps * (up ? outputs : inputs), has_bias ? c.left + bias : nullptr, sums_up,

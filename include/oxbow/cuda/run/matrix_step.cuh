@@ -82,6 +82,13 @@ template <class Step, class Chip> struct matrix_step {
     return s;
   }
 
+  /// See window_reads.
+  static constexpr bool is_dense(int chunk) {
+    window_shape const s = shape_of_window();
+    return op.in[0].count == 1 && s.first % chunk == 0 && s.spread_y == 1 && s.spread_x == 1 && s.pad_y == 0 &&
+           s.pad_x == 0 && Step::covers(0, 0, op.in_size);
+  }
+
   /// The activation in front of a head.
   static constexpr function const* in_front_of_head() {
     int const r = Step::reader(a);
@@ -172,7 +179,8 @@ template <class Step, class Chip> struct matrix_step {
   static void prepare_window(prepared_step& step, program_needs<T>& needs) {
     static constexpr window_shape shape = shape_of_window();
     static constexpr window_tile tile = tune::pick(shape, Chip::limits);
-    using kernel = conv_window<tile, T, decltype(sink({}))>;
+    using kernel = conv_window<tile, is_dense(tile.chunk) ? window_reads::dense : window_reads::anything, T,
+                               decltype(sink({}))>;
     std::int64_t const w = needs.pack_weights_of(op, order(tile.columns(), tile.chunk)), b = pack_bias(needs);
     step.launches.push_back([w, b, &step](run_context const& c, cudaStream_t s) {
       launch<kernel>({shape, source_of<T>(read(0), c.arena), source_of<T>(read(1), c.arena), weights_at(c, w),

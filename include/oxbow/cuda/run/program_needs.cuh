@@ -40,7 +40,7 @@ template <class T> struct program_needs {
 
   std::vector<std::function<finish_job(run_context const&)>> finishes{};
   gathered_jobs<grad_job<T>> gathered_3x3{};        ///< for the next launches of gathered_gradients
-  gathered_jobs<window_grad_job<T>> gathered_large{}, gathered_small{};
+  gathered_jobs<window_grad_job<T>> gathered_windows[2][2]{};  ///< (small or large tiles, any or dense)
   std::vector<std::function<void(run_context const&, std::byte*)>> tables{};  ///< each writes itself: see table()
   std::int64_t table_bytes = 0;
   std::int64_t packed_bytes = 0, left_floats = 0, shared_floats = 0, counters = 0;

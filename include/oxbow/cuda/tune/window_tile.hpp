@@ -21,6 +21,12 @@ struct window_shape {
   constexpr int taps() const { return taps_y * taps_x; }
 };
 
+/// What a kernel may take for granted of what it reads.
+enum class window_reads {
+  anything,
+  dense,  ///< one source, whole chunks of its channels, every tap of every pixel within it: up-convolutions of a U-Net
+};
+
 /// `m_tiles` · 16 pixels and `octets` · 8 columns per warp; the warps of a block side by side.
 struct window_tile {
   int m_tiles, octets;           ///< octets: a multiple of 4
