@@ -46,9 +46,16 @@ int main(int count, char** words) {
               net.training_launches() + 1 + net.update_launches(), net.training_launches_on_matrices(),
               static_cast<long long>(fewest_bytes<program>() + weights));
   print_what_overlaps<program>(net.late_step());
-  time_runs(count, words, [&] {
-    net.loss_and_gradients(tile.view(), std::as_const(labels).view(), {}, {1, 0, 0}, false);
-    net.gradient_norm();
-    net.update<1>(optimizer.at(0, 1), 1.f);
-  });
+  auto const step = [&](auto& trained) {
+    trained.loss_and_gradients(tile.view(), std::as_const(labels).view(), {}, {1, 0, 0}, false);
+    trained.gradient_norm();
+    trained.template update<1>(optimizer.at(0, 1), 1.f);
+  };
+  time_runs(count, words, "milliseconds", [&] { step(net); });
+  if (count < 2) return 0;
+  backend in_order;
+  in_order.overlaps = false;
+  network<paper, backend> other{in_order, seed{1}};
+  other.set_optimizer_state({std::vector<float>(static_cast<std::size_t>(paper::parameter_count))});
+  time_runs(count, words, "without overlap", [&] { step(other); });
 }

@@ -69,8 +69,9 @@ template <window_tile Tile, window_reads Reads, class T, class Sink> struct conv
 #pragma unroll
       for (int r = 0; r < a_rounds; ++r) {
         int const p = min(m0 + pixel_of(r), s.height * s.width - 1), y = p / s.width, x = p - y * s.width;
-        at[r] = static_cast<unsigned>((y * s.stride_y + a.first.shift_y) * a.first.data.row +
-                                      (x * s.stride_x + a.first.shift_x) * a.first.data.pixel + piece() * octet_elements);
+        int const row = (y * s.stride_y + a.first.shift_y) * a.first.data.row;
+        int const column = (x * s.stride_x + a.first.shift_x) * a.first.data.pixel;
+        at[r] = static_cast<unsigned>(row + column + piece() * octet_elements);
       }
     }
     __device__ void load(std::uint32_t stage, args const& a, stage_walk const& walk, bool wanted) const {

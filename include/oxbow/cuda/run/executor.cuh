@@ -108,7 +108,8 @@ template <class Program, element Type, class Chip> class executor {
   /// Those that the next run reads late, and may still be changed while it begins; and all others.
   parameter_part late_parameters() const { return {table(0, jobs_.late), jobs_.late_blocks}; }
   parameter_part other_parameters() const {
-    return {table(jobs_.late, static_cast<int>(jobs_.jobs.size()), jobs_.late_blocks), jobs_.blocks - jobs_.late_blocks};
+    return {table(jobs_.late, static_cast<int>(jobs_.jobs.size()), jobs_.late_blocks),
+            jobs_.blocks - jobs_.late_blocks};
   }
 
  private:
@@ -198,15 +199,16 @@ template <class Program, element Type, class Chip> class executor {
 
   /// Equal forms name the same kernel, so each is instantiated once.
   template <int I> void prepare_plain(prepared_step& s) {
-    constexpr form what = t::whole.steps.items[I].what;
-    constexpr int first = t::whole.steps.items[I].first;
+    using view = step_view<Program, I, Type>;
+    constexpr form what = view::what;
+    constexpr int first = view::first;
     instruction const* const own = t::instructions.items + first;
     for (int i = first; i < first + what.count; ++i) lay_out_weights(i);
     if constexpr (is_reduction(what.kind(what.anchor))) {
       [&]<int... N>(std::integer_sequence<int, N...>) { (prepare_reduction<I, N>(s), ...); }
       (std::make_integer_sequence<int, what.count>{});
     } else {
-      using kernel = tile_step<what, loss_of_step(I), classes_of_step(I)>;
+      using kernel = tile_step<what, view::loss(), view::classes()>;
       tile_layout const laid{op_kinds{what.kinds, what.count, what.anchor},
                              std::span{ops_}.subspan(first, static_cast<std::size_t>(what.count)),
                              tile_unit(own, what.count, what.anchor),
@@ -230,22 +232,6 @@ template <class Program, element Type, class Chip> class executor {
     needs_.share(0, sums.counters);
     add_reduction(s, own, t::operands.items, t::parameters.items, sums);
     launches_ += 2;
-  }
-
-  /// The loss of a step, and its classes; cross-entropy of one where there is none.
-  static constexpr loss_function const* loss_of_step(int step, int* classes = nullptr) {
-    plan_step const& s = t::whole.steps.items[step];
-    for (int i = s.first; i < s.first + s.count; ++i)
-      if (instruction const& o = t::whole.instructions.items[i]; o.kind == op_kind::loss) {
-        if (classes != nullptr) *classes = o.in_channels;
-        return o.loss;
-      }
-    return &loss_of<cross_entropy>::self;
-  }
-  static constexpr int classes_of_step(int step) {
-    int classes = 1;
-    loss_of_step(step, &classes);
-    return classes;
   }
 
   void take_memory() {
@@ -372,21 +358,7 @@ template <class Program, element Type, class Chip> class executor {
     if (wait_for_each) wait(order_, what);
   }
   graph_exec captured(int from, int to) {
-    std::string const what = name_ + " program";
-    check(cudaStreamBeginCapture(order_, cudaStreamCaptureModeThreadLocal), "cudaStreamBeginCapture", what);
-    cudaGraph_t g = nullptr;
-    try {
-      steps(from, to, false);
-    } catch (...) {
-      cudaStreamEndCapture(order_, &g);
-      if (g != nullptr) cudaGraphDestroy(g);
-      throw;
-    }
-    check(cudaStreamEndCapture(order_, &g), "cudaStreamEndCapture", what);
-    graph const made{g};
-    cudaGraphExec_t e = nullptr;
-    check(cudaGraphInstantiate(&e, g, 0), "cudaGraphInstantiate", what);
-    return graph_exec{e};
+    return on_cuda::captured(order_, name_ + " program", [&] { steps(from, to, false); });
   }
 
   device device_;

@@ -47,7 +47,9 @@ template <class Program> struct late_weights {
   template <class May> static int from(chip const& c, May may) {
     double const per_second = 2048 * c.mma_per_cycle * c.multiprocessors * c.clock, bytes = 24;
     double const worth_it = 10e-6;  // more than a launch and two events take
-    auto const seconds_of = [&](int p) { return bytes * static_cast<double>(t::parameters.items[p].count()) / c.memory; };
+    auto const seconds_of = [&](int p) {
+      return bytes * static_cast<double>(t::parameters.items[p].count()) / c.memory;
+    };
     double all = 0, before = 0;
     for (int p = 0; p < t::parameter_count; ++p) all += seconds_of(p);
     double least = all - worth_it;

@@ -111,7 +111,8 @@ template <class Step, class Chip> struct matrix_grad_step {
     static constexpr auto sums_up = !has_bias ? bias_of::nothing : up ? bias_of::input : bias_of::gradient;
     std::int64_t const bias = finish_bias(needs, up ? taps : 1), squares = needs.measure(kernel::tiles(shape)),
                        weight = to_weight(needs);
-    needs.gathered_windows[is_large()][is_dense()].add(kernel::stream_of(shape, Chip::limits), [=](run_context const& c) {
+    auto& gathered = needs.gathered_windows[is_large()][is_dense()];
+    gathered.add(kernel::stream_of(shape, Chip::limits), [=](run_context const& c) {
       window_grad_job<T> job{shape, source_of<T>(x(0), c.arena), source_of<T>(x(1), c.arena),
                              view_of<T const>(dy, c.arena), c.gradients + weight, taps,
                              taps * (up ? outputs : inputs), has_bias ? c.left + bias : nullptr, sums_up,

@@ -28,6 +28,7 @@ struct cuda {
 
   int device = 0;
   bool each_step = false;  ///< waits for every step, so that a fault on the device names its step: for finding it
+  bool overlaps = true;    ///< the optimizer may be at work on deep layers while the next step begins: the same bits
   int threads = 0;         ///< of the host, for what it prepares; 0 is one for each core
 };
 /// The same with activations and their gradients in 16 bits; parameters and sums stay in single precision. With f16
@@ -63,7 +64,8 @@ template <class Model, class Backend> class device_network {
       : pool_{where.threads},
         device_{open_device(where.device)},
         each_step_{where.each_step},
-        stream_{make_stream()},
+        overlaps_{where.overlaps},
+        stream_{make_stream(-1)},
         beside_{make_stream()},
         ready_{make_event()},
         updated_{make_event()},
@@ -233,7 +235,7 @@ template <class Model, class Backend> class device_network {
     return buffers;
   }
   /// One launch over the flat arena, which also writes what the next step's convolutions read; or two of them, of which
-  /// that for weights which the next step reads late runs beside its beginning.
+  /// that for weights which the next step reads late runs beside its beginning (late_weights.hpp).
   template <int Buffers, class Rule> void update(Rule const& rule, float scale) {
     device_.use();
     if (!training_) prepare_training();
@@ -252,6 +254,7 @@ template <class Model, class Backend> class device_network {
       start(late, beside_.get());
       check(cudaEventRecord(updated_.get(), beside_.get()), "cudaEventRecord", "the optimizer");
       updating_ = true;
+      if (!overlaps_) settle();
     }
     start(training_->other_parameters(), stream_.get());
     mirror_is_old_ = packed_are_old_ = true;
@@ -280,8 +283,8 @@ template <class Model, class Backend> class device_network {
     return sum;
   }
   /// Kernels that a prediction and a training step launch, and how many of them are on tensor cores; 0 before the first
-  /// run. The length of the gradient is a launch besides, the optimizer one or two (update_launches), and so is the packing
-  /// of weights that came from elsewhere.
+  /// run. The length of the gradient is a launch besides, the optimizer one or two (update_launches), and so is the
+  /// packing of weights that came from elsewhere.
   int inference_launches() const { return inference_ ? inference_->launches() : 0; }
   int training_launches() const { return training_ ? training_->launches() : 0; }
   int update_launches() const { return training_ ? 1 + (late_step() > 0) : 0; }
@@ -358,7 +361,7 @@ template <class Model, class Backend> class device_network {
 
   thread_pool pool_;
   device device_;
-  bool each_step_;
+  bool each_step_, overlaps_;
   stream stream_, beside_;  ///< everything but an optimizer that is still at work while the next step begins
   event ready_, updated_;   ///< for that one to begin; and the end of it
   device_memory fixed_, gradient_memory_, buffers_, statistics_;
