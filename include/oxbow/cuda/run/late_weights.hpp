@@ -4,6 +4,7 @@
 #include <limits>
 
 #include <oxbow/cuda/tune/chip.hpp>
+#include <oxbow/lower/geometry.hpp>
 #include <oxbow/lower/program_tables.hpp>
 
 namespace oxbow::on_cuda {

@@ -176,7 +176,8 @@ template <class Model, class Backend> class device_network {
     if (weights.data != nullptr) std::copy_n(weights.data, weights.count(), to.weights);
     else std::fill_n(to.weights, labels.count(), 1.f);
     training_->run(key, labelled > 0 ? 1.f / static_cast<float>(labelled) : 0.f, accumulate,
-                   std::exchange(updating_, false) ? updated_.get() : nullptr);
+                   updating_ ? updated_.get() : nullptr);
+    updating_ = false;
     gradient_copy_is_old_ = started_ = true;
     if (Model::forward.parameter_count != Model::forward.trained_count)
       mirror_is_old_ = packed_are_old_ = true;  // running statistics have moved
