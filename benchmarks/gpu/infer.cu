@@ -16,5 +16,5 @@ int main(int count, char** words) {
   std::printf("launches %d\non tensor cores %d\nfewest bytes %lld\n", net.inference_launches(),
               net.inference_launches_on_matrices(),
               static_cast<long long>(fewest_bytes<program>() + paper::parameter_count * 2));
-  time_runs(count, words, "milliseconds", [&] { net.infer(tile.view(), logits.view()); });
+  time_runs(count, words, [&] { net.infer(tile.view(), logits.view()); });
 }

@@ -24,16 +24,15 @@ inline image<float> noise(extent size) {
   return x;
 }
 
-/// If the program is given a number: runs f so often and prints the milliseconds of one run, uploads and the answer
-/// included, behind `what`.
-template <class F> void time_runs(int count, char** words, char const* what, F&& f) {
+/// If the program is given a number: runs f so often and prints the time of one run, uploads and the answer included.
+template <class F> void time_runs(int count, char** words, F&& f) {
   int const runs = count > 1 ? std::atoi(words[1]) : 0;
   if (runs < 1) return;
   for (int i = 0; i < 5; ++i) f();  // the clock rises, the graph is captured
   auto const begin = std::chrono::steady_clock::now();
   for (int i = 0; i < runs; ++i) f();
   std::chrono::duration<double, std::milli> const all = std::chrono::steady_clock::now() - begin;
-  std::printf("%s %.4f\n", what, all.count() / runs);
+  std::printf("milliseconds %.4f\n", all.count() / runs);
 }
 
 /// Bytes between memory and kernels if every step reads what it sees of each tensor once, and writes each once. Weights

@@ -177,23 +177,14 @@ TEST_CASE("a step that is computed twice reads one copy of its weights; another 
   packing const order = pack_forward(32, 32, 6, 0, 9, 1, 1), other = pack_grad(32, 32, 6, 0, 9, 1, 1);
   auto const first = needs.pack_weights_of(step, order), bias = needs.pack_bias_of(step, 32);
   auto const bytes = needs.packed_bytes;
-  auto const nobody = [](int) { return false; };
   CHECK(needs.pack_weights_of(step, order) == first);
   CHECK(needs.pack_bias_of(step, 32) == bias);
   CHECK(needs.packed_bytes == bytes);
-  CHECK(needs.jobs(2, nobody).copies.size() == 2);
+  CHECK(needs.jobs(2).copies.size() == 2);
   CHECK(needs.pack_weights_of(step, other) != first);
   CHECK(needs.pack_bias_of(step, 16) != bias);
-  CHECK(needs.jobs(2, nobody).copies.size() == 4);
+  CHECK(needs.jobs(2).copies.size() == 4);
   step.folded = 2;
   CHECK(needs.pack_weights_of(step, order) != first);
-  CHECK(needs.jobs(2, nobody).jobs[0].scale == 63);
-  // weights alone can be read late, and come first then
-  auto const all = needs.jobs(2, [](int) { return true; });
-  CHECK(all.late == 1);
-  CHECK(all.packing == 2);
-  CHECK(all.late_blocks == all.jobs[0].blocks());
-  CHECK(all.jobs[1].first_block == all.late_blocks);
-  CHECK(all.jobs[1].is_bias);
-  CHECK(needs.jobs(2, nobody).late_blocks == 0);
+  CHECK(needs.jobs(2).jobs[0].scale == 63);
 }

@@ -9,14 +9,13 @@
 
 namespace oxbow::on_cuda {
 
-/// Everything that is to be done for all parameters of a program, or for some of them, a block per tile.
+/// Everything that is to be done for all parameters of a program, a block per tile.
 struct parameter_table {
   parameter_job const* jobs;
   packed_copy const* copies;
   int count;                ///< of jobs
   float const* parameters;  ///< for the norms that copies absorb
   std::byte* packed;
-  int first_block = 0;      ///< of the first job
 };
 
 /// What a tile goes through on its way to the copies: change.read(i) fetches what belongs to parameter i,
@@ -43,7 +42,7 @@ template <class T> struct parameter_tiles {
 
   template <class Change> __device__ static void run(parameter_table const& t, Change const& change, storage& s) {
     // a copy: stores might change what a reference names
-    parameter_job const job = t.jobs[job_of_block<threads>(t.jobs, t.count, s.job, t.first_block)];
+    parameter_job const job = t.jobs[job_of_block<threads>(t.jobs, t.count, s.job)];
     int const taps = job.taps;
     if (taps == 0) run_of(t, job, change);
     else if (taps == 9) tile_of<9>(t, job, change, s, 9);
@@ -66,7 +65,7 @@ template <class T> struct parameter_tiles {
   __device__ static void run_of(parameter_table const& t, parameter_job const& job, Change const& change) {
     constexpr int each = 4;
     int const columns = job.columns(), count = job.rows * columns;
-    int const first = (t.first_block + static_cast<int>(blockIdx.x) - job.first_block) * parameter_job::run;
+    int const first = (static_cast<int>(blockIdx.x) - job.first_block) * parameter_job::run;
     int const end = min(count, first + parameter_job::run);
     for (int i = first + static_cast<int>(threadIdx.x); i < end; i += each * threads) {
       typename Change::element x[each];
@@ -101,8 +100,7 @@ template <class T> struct parameter_tiles {
                                  int count, int first_tap = 0) {
     constexpr int each = edge / warps, pitch = places<Taps>::pitch, gap = places<Taps>::gap;
     int const taps = Taps ? Taps : count, lane = threadIdx.x % 32, warp = threadIdx.x / 32;
-    int const tile = t.first_block + static_cast<int>(blockIdx.x) - job.first_block;
-    int const row0 = tile / job.column_tiles() * edge;
+    int const tile = static_cast<int>(blockIdx.x) - job.first_block, row0 = tile / job.column_tiles() * edge;
     int const of_row = tile % job.column_tiles(), of_second = of_row - parameter_job::tiles(job.first);
     int const column0 = of_second < 0 ? of_row * edge : job.first + of_second * edge;
     part const here{row0, column0, min(edge, job.rows - row0),

@@ -8,7 +8,6 @@
 #include <oxbow/cuda/kernel/pack_weights.cuh>
 #include <oxbow/cuda/run/device.cuh>
 #include <oxbow/cuda/run/gathered_gradients.cuh>
-#include <oxbow/cuda/run/late_weights.hpp>
 #include <oxbow/cuda/run/matrix_step.cuh>
 #include <oxbow/cuda/run/memory.cuh>
 #include <oxbow/cuda/run/octet_step.cuh>
@@ -18,8 +17,7 @@
 namespace oxbow::on_cuda {
 
 /// Runs one program in the order of one stream. What changes from run to run is uploaded from pinned memory while the
-/// run before goes on; the steps are captured once, as one graph. That of a training program may be in two parts: the
-/// first one reads none of the weights that an optimizer may still be changing beside it (late_weights.hpp).
+/// run before goes on; the steps are captured once, as one graph.
 /// Type: how activations are stored; Chip: what the tiles of tensor-core kernels are picked for, whatever runs them
 template <class Program, element Type, class Chip> class executor {
   using t = program_tables<Program>;
@@ -75,42 +73,22 @@ template <class Program, element Type, class Chip> class executor {
   }
 
   /// Queues an upload of the last next_input() and a run. Nothing is waited for.
-  /// updated: when the late parameters are up to date; null: they are
-  void run(random_key key, float label_factor, bool accumulate, cudaEvent_t updated = nullptr) {
+  void run(random_key key, float label_factor, bool accumulate) {
     send(key, label_factor, accumulate);
-    auto const settle = [&] {
-      if (updated) check(cudaStreamWaitEvent(order_, updated), "cudaStreamWaitEvent", name_ + " program");
-    };
-    if (stale_ || each_step_ || late_from_ == 0) settle(), updated = nullptr;
     if (stale_) {
       if (!learns_) pack_plainly();
       pack();
       stale_ = false;
     }
-    if (each_step_) return steps(0, t::steps, true);
-    if (!graph_) {
-      if (late_from_ > 0) early_ = captured(0, late_from_);
-      graph_ = captured(late_from_, t::steps);
-    }
-    if (early_) check(cudaGraphLaunch(early_.get(), order_), "cudaGraphLaunch", name_ + " program");
-    settle();
+    if (each_step_) return steps(true);
+    if (!graph_) capture();
     check(cudaGraphLaunch(graph_.get(), order_), "cudaGraphLaunch", name_ + " program");
   }
   /// Weights have been changed by somebody who did not write their packed copies: pack them before the next run.
   void weights_changed() { stale_ = true; }
-  /// The first step that reads late parameters; 0: none are late.
-  int late_step() const { return late_from_; }
-  /// For an optimizer: parameters that learn, with their packed copies; and the blocks of a launch over them.
-  struct parameter_part {
-    parameter_table table;
-    int blocks;
-  };
-  /// Those that the next run reads late, and may still be changed while it begins; and all others.
-  parameter_part late_parameters() const { return {table(0, jobs_.late), jobs_.late_blocks}; }
-  parameter_part other_parameters() const {
-    return {table(jobs_.late, static_cast<int>(jobs_.jobs.size()), jobs_.late_blocks),
-            jobs_.blocks - jobs_.late_blocks};
-  }
+  /// For an optimizer: all parameters that learn, with their packed copies; and the blocks of a launch over them.
+  parameter_table parameters() const { return table(static_cast<int>(jobs_.jobs.size())); }
+  int parameter_blocks() const { return jobs_.blocks; }
 
  private:
   struct upload {
@@ -138,11 +116,7 @@ template <class Program, element Type, class Chip> class executor {
       });
     }
     launches_ += (!uses_.empty() && learns_) + !needs_.finishes.empty();
-    using weights = late_weights<Program>;
-    if (learns_ && uses_.empty())  // what the plain path reads is packed before all steps
-      late_from_ = weights::from(Chip::limits, [&](int p) { return needs_.may_be_late(p); });
-    jobs_ = needs_.jobs(t::parameter_count,
-                        [&](int p) { return late_from_ > 0 && weights::of.first_read[p] >= late_from_; });
+    jobs_ = needs_.jobs(t::parameter_count);
   }
 
   void lay_out_weights(int i) {
@@ -199,16 +173,15 @@ template <class Program, element Type, class Chip> class executor {
 
   /// Equal forms name the same kernel, so each is instantiated once.
   template <int I> void prepare_plain(prepared_step& s) {
-    using view = step_view<Program, I, Type>;
-    constexpr form what = view::what;
-    constexpr int first = view::first;
+    constexpr form what = t::whole.steps.items[I].what;
+    constexpr int first = t::whole.steps.items[I].first;
     instruction const* const own = t::instructions.items + first;
     for (int i = first; i < first + what.count; ++i) lay_out_weights(i);
     if constexpr (is_reduction(what.kind(what.anchor))) {
       [&]<int... N>(std::integer_sequence<int, N...>) { (prepare_reduction<I, N>(s), ...); }
       (std::make_integer_sequence<int, what.count>{});
     } else {
-      using kernel = tile_step<what, view::loss(), view::classes()>;
+      using kernel = tile_step<what, loss_of_step(I), classes_of_step(I)>;
       tile_layout const laid{op_kinds{what.kinds, what.count, what.anchor},
                              std::span{ops_}.subspan(first, static_cast<std::size_t>(what.count)),
                              tile_unit(own, what.count, what.anchor),
@@ -232,6 +205,22 @@ template <class Program, element Type, class Chip> class executor {
     needs_.share(0, sums.counters);
     add_reduction(s, own, t::operands.items, t::parameters.items, sums);
     launches_ += 2;
+  }
+
+  /// The loss of a step, and its classes; cross-entropy of one where there is none.
+  static constexpr loss_function const* loss_of_step(int step, int* classes = nullptr) {
+    plan_step const& s = t::whole.steps.items[step];
+    for (int i = s.first; i < s.first + s.count; ++i)
+      if (instruction const& o = t::whole.instructions.items[i]; o.kind == op_kind::loss) {
+        if (classes != nullptr) *classes = o.in_channels;
+        return o.loss;
+      }
+    return &loss_of<cross_entropy>::self;
+  }
+  static constexpr int classes_of_step(int step) {
+    int classes = 1;
+    loss_of_step(step, &classes);
+    return classes;
   }
 
   void take_memory() {
@@ -331,8 +320,8 @@ template <class Program, element Type, class Chip> class executor {
     next_ = 1 - next_;
   }
 
-  parameter_table table(int from, int to, int first_block = 0) const {
-    return {device_jobs_ + from, device_copies_, to - from, context_.parameters, context_.fragments, first_block};
+  parameter_table table(int jobs) const {
+    return {device_jobs_, device_copies_, jobs, context_.parameters, context_.fragments};
   }
   void pack_plainly() const {
     launch<pack_plain>({device_uses_, static_cast<int>(uses_.size()), context_.parameters, context_.packed},
@@ -340,25 +329,36 @@ template <class Program, element Type, class Chip> class executor {
   }
   void pack() const {
     if constexpr (Type != element::f32)
-      launch<pack_weights<number>>(table(0, jobs_.packing), jobs_.packing_blocks, order_, name_ + " packed weights");
+      launch<pack_weights<number>>(table(jobs_.packing), jobs_.packing_blocks, order_, name_ + " packed weights");
   }
-  /// Steps [from, to), with what comes before the first one and after the last.
-  void steps(int from, int to, bool wait_for_each) {
-    if (from == 0 && learns_) pack_plainly();
-    for (int i = from; i < to; ++i) {
-      prepared_step const& s = steps_[static_cast<std::size_t>(i)];
+  void steps(bool wait_for_each) {
+    if (learns_) pack_plainly();
+    for (prepared_step const& s : steps_) {
       for (auto const& l : s.launches) l(context_, order_);
       if (wait_for_each) wait(order_, s.name);
     }
-    if (to < t::steps) return;
     std::string const what = name_ + " gradients";
     launch<finish_gradients>({device_finishes_, static_cast<int>(needs_.finishes.size()), context_.run,
                               context_.squares + needs_.squares},
                              needs_.finish_blocks, order_, what);
     if (wait_for_each) wait(order_, what);
   }
-  graph_exec captured(int from, int to) {
-    return on_cuda::captured(order_, name_ + " program", [&] { steps(from, to, false); });
+  void capture() {
+    std::string const what = name_ + " program";
+    check(cudaStreamBeginCapture(order_, cudaStreamCaptureModeThreadLocal), "cudaStreamBeginCapture", what);
+    cudaGraph_t g = nullptr;
+    try {
+      steps(false);
+    } catch (...) {
+      cudaStreamEndCapture(order_, &g);
+      if (g != nullptr) cudaGraphDestroy(g);
+      throw;
+    }
+    check(cudaStreamEndCapture(order_, &g), "cudaStreamEndCapture", what);
+    graph const captured{g};
+    cudaGraphExec_t e = nullptr;
+    check(cudaGraphInstantiate(&e, g, 0), "cudaGraphInstantiate", what);
+    graph_ = graph_exec{e};
   }
 
   device device_;
@@ -384,8 +384,7 @@ template <class Program, element Type, class Chip> class executor {
   run_context context_{};
   stream copies_;
   upload uploads_[2];
-  int late_from_ = 0;  ///< see late_step()
-  graph_exec early_, graph_;
+  graph_exec graph_;
 };
 
 }  // namespace oxbow::on_cuda

@@ -33,33 +33,15 @@ using event = owned<cudaEvent_t, cudaEventDestroy>;
 using graph = owned<cudaGraph_t, cudaGraphDestroy>;
 using graph_exec = owned<cudaGraphExec_t, cudaGraphExecDestroy>;
 
-/// priority: where two streams have blocks waiting, those of the lower number go first; −1 before 0
-inline stream make_stream(int priority = 0) {
+inline stream make_stream() {
   cudaStream_t s = nullptr;
-  check(cudaStreamCreateWithPriority(&s, cudaStreamNonBlocking, priority), "cudaStreamCreateWithPriority", "a stream");
+  check(cudaStreamCreateWithFlags(&s, cudaStreamNonBlocking), "cudaStreamCreateWithFlags", "a stream");
   return stream{s};
 }
 inline event make_event() {
   cudaEvent_t e = nullptr;
   check(cudaEventCreateWithFlags(&e, cudaEventDisableTiming), "cudaEventCreateWithFlags", "an event");
   return event{e};
-}
-/// What launches() queues on a stream, to be replayed. what: for errors
-template <class F> graph_exec captured(cudaStream_t order, std::string const& what, F&& launches) {
-  check(cudaStreamBeginCapture(order, cudaStreamCaptureModeThreadLocal), "cudaStreamBeginCapture", what);
-  cudaGraph_t g = nullptr;
-  try {
-    launches();
-  } catch (...) {
-    cudaStreamEndCapture(order, &g);
-    if (g != nullptr) cudaGraphDestroy(g);
-    throw;
-  }
-  check(cudaStreamEndCapture(order, &g), "cudaStreamEndCapture", what);
-  graph const made{g};
-  cudaGraphExec_t e = nullptr;
-  check(cudaGraphInstantiate(&e, g, 0), "cudaGraphInstantiate", what);
-  return graph_exec{e};
 }
 inline void wait(cudaStream_t s, std::string const& what) {
   check(cudaStreamSynchronize(s), "cudaStreamSynchronize", what);

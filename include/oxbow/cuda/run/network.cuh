@@ -6,7 +6,6 @@
 #include <memory>
 #include <span>
 #include <stdexcept>
-#include <utility>
 #include <vector>
 
 #include <oxbow/core/rearrange.hpp>
@@ -28,7 +27,6 @@ struct cuda {
 
   int device = 0;
   bool each_step = false;  ///< waits for every step, so that a fault on the device names its step: for finding it
-  bool overlaps = true;    ///< the optimizer may be at work on deep layers while the next step begins: the same bits
   int threads = 0;         ///< of the host, for what it prepares; 0 is one for each core
 };
 /// The same with activations and their gradients in 16 bits; parameters and sums stay in single precision. With f16
@@ -64,11 +62,7 @@ template <class Model, class Backend> class device_network {
       : pool_{where.threads},
         device_{open_device(where.device)},
         each_step_{where.each_step},
-        overlaps_{where.overlaps},
-        stream_{make_stream(-1)},
-        beside_{make_stream()},
-        ready_{make_event()},
-        updated_{make_event()},
+        stream_{make_stream()},
         mirror_(static_cast<std::size_t>(Model::forward.parameter_count)) {
     carver c;
     std::int64_t const values = c.take(Model::forward.parameter_count * 4), state = c.take(sizeof(scale_state)),
@@ -83,11 +77,6 @@ template <class Model, class Backend> class device_network {
     std::memcpy(answers_.data(), &first, sizeof first);
     copy(state_, answers_.data(), sizeof first, stream_.get(), "the loss scale");
     wait(stream_.get(), "the loss scale");
-  }
-
-  device_network(device_network const&) = delete;
-  ~device_network() {
-    if (updating_) cudaStreamWaitEvent(stream_.get(), updated_.get());  // memory is given back in the stream's order
   }
 
   /// The parameters on the host: a copy, brought up to date here and taken over by the next run.
@@ -105,7 +94,6 @@ template <class Model, class Backend> class device_network {
   /// A copy of the gradients on the device.
   std::span<float const> gradients() const {
     if (gradient_copy_is_old_) {
-      settle();
       copy(gradient_copy_.data(), gradients_, bytes_of(gradient_copy_), stream_.get(), "the gradients");
       wait(stream_.get(), "the gradients");
       gradient_copy_is_old_ = false;
@@ -130,7 +118,6 @@ template <class Model, class Backend> class device_network {
     require_image("the tile", tile.size, tile.channels, Model::tile, Model::input_channels);
     inferring_ = false;
     device_.use();
-    settle();
     if (!inference_)
       inference_ = std::make_unique<inference_executor>(device_, stream_.get(), "inference", values_, nullptr, nullptr,
                                                         false, each_step_);
@@ -175,9 +162,7 @@ template <class Model, class Backend> class device_network {
     std::memcpy(to.labels, labels.data, static_cast<std::size_t>(labels.count()));
     if (weights.data != nullptr) std::copy_n(weights.data, weights.count(), to.weights);
     else std::fill_n(to.weights, labels.count(), 1.f);
-    training_->run(key, labelled > 0 ? 1.f / static_cast<float>(labelled) : 0.f, accumulate,
-                   updating_ ? updated_.get() : nullptr);
-    updating_ = false;
+    training_->run(key, labelled > 0 ? 1.f / static_cast<float>(labelled) : 0.f, accumulate);
     gradient_copy_is_old_ = started_ = true;
     if (Model::forward.parameter_count != Model::forward.trained_count)
       mirror_is_old_ = packed_are_old_ = true;  // running statistics have moved
@@ -194,7 +179,6 @@ template <class Model, class Backend> class device_network {
   double gradient_norm() {
     device_.use();
     if (!training_) return 0;
-    settle();
     launch<on_cuda::gradient_norm>({training_->squares(), training_->parts_of_squares(), length_, state_}, 1,
                                    stream_.get(), "the gradient's norm");
     return answer<double>(length_, "the gradient's norm");
@@ -205,7 +189,6 @@ template <class Model, class Backend> class device_network {
   float loss_scale() { return answer<scale_state>(state_, "the loss scale").scale; }
 
   void set_loss_scale(float scale) {
-    settle();
     scale_state s = answer<scale_state>(state_, "the loss scale");
     s.scale = scale, s.good = 0;
     std::memcpy(answers_.data(), &s, sizeof s);
@@ -216,7 +199,6 @@ template <class Model, class Backend> class device_network {
   /// The optimizer's buffers, each as long as the trainable parameters.
   void set_optimizer_state(std::vector<std::vector<float>> const& buffers) {
     device_.use();
-    settle();
     buffer_count_ = buffers.size();
     std::int64_t const each = (trainable_count() * 4 + 255) / 256 * 256;
     buffers_ =
@@ -227,7 +209,6 @@ template <class Model, class Backend> class device_network {
     wait(stream_.get(), "the optimizer's buffers");
   }
   std::vector<std::vector<float>> optimizer_state() const {
-    settle();
     std::vector<std::vector<float>> buffers(buffer_count_,
                                             std::vector<float>(static_cast<std::size_t>(trainable_count())));
     for (std::size_t k = 0; k < buffer_count_; ++k)
@@ -235,29 +216,16 @@ template <class Model, class Backend> class device_network {
     wait(stream_.get(), "the optimizer's buffers");
     return buffers;
   }
-  /// One launch over the flat arena, which also writes what the next step's convolutions read; or two of them, of which
-  /// that for weights which the next step reads late runs beside its beginning (late_weights.hpp).
+  /// One launch over the flat arena, which also writes what the next step's convolutions read.
   template <int Buffers, class Rule> void update(Rule const& rule, float scale) {
     device_.use();
     if (!training_) prepare_training();
     send_parameters();
     std::array<float*, static_cast<std::size_t>(Buffers)> state{};
     for (std::size_t k = 0; k < state.size(); ++k) state[k] = buffer(k);
-    settle();
-    auto const start = [&](auto const& part, cudaStream_t order) {
-      if (part.blocks > 0)
-        launch<update_parameters<number_type<Type>, Rule, Buffers>>(
-            {part.table, {rule, scale, values_, gradients_, state}, state_}, part.blocks, order, "the optimizer");
-    };
-    if (auto const late = training_->late_parameters(); late.blocks > 0) {
-      check(cudaEventRecord(ready_.get(), stream_.get()), "cudaEventRecord", "the optimizer");
-      check(cudaStreamWaitEvent(beside_.get(), ready_.get()), "cudaStreamWaitEvent", "the optimizer");
-      start(late, beside_.get());
-      check(cudaEventRecord(updated_.get(), beside_.get()), "cudaEventRecord", "the optimizer");
-      updating_ = true;
-      if (!overlaps_) settle();
-    }
-    start(training_->other_parameters(), stream_.get());
+    launch<update_parameters<number_type<Type>, Rule, Buffers>>(
+        {training_->parameters(), {rule, scale, values_, gradients_, state}, state_}, training_->parameter_blocks(),
+        stream_.get(), "the optimizer");
     mirror_is_old_ = packed_are_old_ = true;
   }
   /// The running statistics, which a step that fails has to give back.
@@ -271,7 +239,6 @@ template <class Model, class Backend> class device_network {
   }
   void restore_statistics() {
     device_.use();
-    settle();
     copy(values_ + trainable_count(), statistics_.data(), statistics_.bytes(), stream_.get(), "the running statistics");
     mirror_is_old_ = packed_are_old_ = true;
   }
@@ -284,14 +251,10 @@ template <class Model, class Backend> class device_network {
     return sum;
   }
   /// Kernels that a prediction and a training step launch, and how many of them are on tensor cores; 0 before the first
-  /// run. The length of the gradient is a launch besides, the optimizer one or two (update_launches), and so is the
-  /// packing of weights that came from elsewhere.
+  /// run. The length of the gradient and the optimizer are a launch each besides, and so is the packing of weights that
+  /// came from elsewhere.
   int inference_launches() const { return inference_ ? inference_->launches() : 0; }
   int training_launches() const { return training_ ? training_->launches() : 0; }
-  int update_launches() const { return training_ ? 1 + (late_step() > 0) : 0; }
-  /// The first step of the training program that reads weights which the optimizer may still be changing while the
-  /// program begins; 0 where it has them all changed before.
-  int late_step() const { return training_ ? training_->late_step() : 0; }
   int inference_launches_on_matrices() const { return inference_ ? inference_->launches_on_matrices() : 0; }
   int training_launches_on_matrices() const { return training_ ? training_->launches_on_matrices() : 0; }
   /// How many of them read and write eight channels at a time without being on tensor cores: norms and the like.
@@ -325,12 +288,6 @@ template <class Model, class Backend> class device_network {
     return gradients_;
   }
 
-  /// What comes next in the stream's order comes after the optimizer.
-  void settle() const {
-    if (std::exchange(updating_, false))
-      check(cudaStreamWaitEvent(stream_.get(), updated_.get()), "cudaStreamWaitEvent", "the optimizer");
-  }
-
   /// One small thing from the device, waited for. during: what is being waited for, for errors
   template <class T> T answer(T const* from, char const* during) {
     static_assert(sizeof(T) <= answer_bytes);
@@ -344,7 +301,6 @@ template <class Model, class Backend> class device_network {
   /// What the host has changed goes to the device.
   bool send_parameters() {
     if (!host_is_newer_) return false;
-    settle();
     copy(values_, mirror_.data(), bytes_of(mirror_), stream_.get(), "the parameters");
     wait(stream_.get(), "the parameters");
     host_is_newer_ = mirror_is_old_ = false;
@@ -354,7 +310,6 @@ template <class Model, class Backend> class device_network {
   }
   void fetch() const {
     if (!mirror_is_old_ || host_is_newer_) return;
-    settle();
     copy(mirror_.data(), values_, bytes_of(mirror_), stream_.get(), "the parameters");
     wait(stream_.get(), "the parameters");
     mirror_is_old_ = false;
@@ -362,9 +317,8 @@ template <class Model, class Backend> class device_network {
 
   thread_pool pool_;
   device device_;
-  bool each_step_, overlaps_;
-  stream stream_, beside_;  ///< everything but an optimizer that is still at work while the next step begins
-  event ready_, updated_;   ///< for that one to begin; and the end of it
+  bool each_step_;
+  stream stream_;
   device_memory fixed_, gradient_memory_, buffers_, statistics_;
   pinned_memory answers_, logits_;
   float *values_ = nullptr, *gradients_ = nullptr;
@@ -372,7 +326,6 @@ template <class Model, class Backend> class device_network {
   double* length_ = nullptr;
   std::size_t buffer_count_ = 0;
   mutable std::vector<float> mirror_, gradient_copy_;
-  mutable bool updating_ = false;  ///< the optimizer is at work beside the stream, and nothing there waits for it
   mutable bool mirror_is_old_ = false, gradient_copy_is_old_ = false;
   bool host_is_newer_ = true, started_ = false, inferring_ = false;
   bool packed_are_old_ = true;  ///< those of the prediction; training's are written by the optimizer

@@ -14,11 +14,10 @@
 
 namespace oxbow::on_cuda {
 
-/// The parameters that learn, each tensor a job: weights that a run reads late, others with packed copies, the rest.
+/// The parameters that learn, each tensor a job; those with packed copies come first.
 struct parameter_jobs {
   std::vector<parameter_job> jobs;
   std::vector<packed_copy> copies;
-  int late = 0, late_blocks = 0;
   int packing = 0, packing_blocks = 0;  ///< jobs that have copies, and their blocks
   int blocks = 0;                       ///< of all
 };
@@ -57,39 +56,25 @@ template <class T> struct program_needs {
   /// For the bias, with zeros up to `width`.
   std::int64_t pack_bias_of(instruction const& i, int width) { return pack(i, i.parameter + 1, {.width = width}); }
 
-  /// Can the tensor be one that is read late? Weights with copies, of which no step reads the original.
-  bool may_be_late(int p) const {
-    return parameters[p].is == role::weight &&
-           std::any_of(uses_.begin(), uses_.end(), [=](use const& u) { return u.parameter == p; });
-  }
-  /// late(p): see parameter_jobs
-  template <class Late> parameter_jobs jobs(int parameter_count, Late late) const {
-    enum part { read_late, with_copies, the_rest };
-    auto const part_of = [&](int p) {
-      if (may_be_late(p) && late(p)) return read_late;
-      return std::any_of(uses_.begin(), uses_.end(), [=](use const& u) { return u.parameter == p; }) ? with_copies
-                                                                                                       : the_rest;
-    };
+  parameter_jobs jobs(int parameter_count) const {
     parameter_jobs all;
-    for (part now : {read_late, with_copies, the_rest}) {
+    for (bool with_copies : {true, false})
       for (int p = 0; p < parameter_count; ++p) {
-        if (!is_trained(parameters[p].is) || part_of(p) != now) continue;
+        if (!is_trained(parameters[p].is)) continue;
         parameter_job job = job_of(p);
         job.first_copy = static_cast<int>(all.copies.size()), job.first_block = all.blocks;
         for (use const& u : uses_) {
           if (u.parameter != p) continue;
           packed_copy copy = u.copy;
           copy.octets = copy.width == 0 && job.in_octets_of(copy.order);
-          all.copies.push_back(copy);
+          if (with_copies) all.copies.push_back(copy);
           ++job.copies;
         }
+        if ((job.copies > 0) != with_copies) continue;
         all.blocks += job.blocks();
         all.jobs.push_back(job);
+        if (with_copies) all.packing_blocks = all.blocks, ++all.packing;
       }
-      int const jobs = static_cast<int>(all.jobs.size());
-      if (now == read_late) all.late = jobs, all.late_blocks = all.blocks;
-      if (now == with_copies) all.packing = jobs, all.packing_blocks = all.blocks;
-    }
     return all;
   }
 

@@ -39,16 +39,6 @@ template <class Program, int Number, element Type> struct step_view {
     return count;
   }
 
-  /// The loss of the step, and its classes; cross-entropy of one where there is none.
-  static constexpr loss_function const* loss() {
-    int const at = find(op_kind::loss);
-    return at < count ? op(at).loss : &loss_of<cross_entropy>::self;
-  }
-  static constexpr int classes() {
-    int const at = find(op_kind::loss);
-    return at < count ? op(at).in_channels : 1;
-  }
-
   /// Is it stored as Type, in octets, a single slice, and small enough for kernels that count its elements in 31 bits
   /// and put both places of a pixel into one word?
   static constexpr bool is_octets(operand const& o) {
