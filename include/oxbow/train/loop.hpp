@@ -60,6 +60,15 @@ concept self_updating_net = trainable_net<Net> && requires(Net& net, std::vector
   net.restore_statistics();
 };
 
+/// One of these that adds the gradient of a step's only tile to the momentum where it is made:
+///   gather_momentum(momentum)    before the tile
+///   update_with_momentum(rule)   rule(parameter, momentum, no buffers), after gradient_norm()
+template <class N>
+concept gathering_net = self_updating_net<N> && requires(N& net, sgd const& o) {
+  net.gather_momentum(o.momentum);
+  net.update_with_momentum(o.descent_at(1.));
+};
+
 /// A network that computes while the host goes on, and so learns from one tile while the next one is made. Tiles are
 /// functions of their keys; that of the next step is made before the callbacks of this one are called:
 ///   start_loss_and_gradients(…)   takes the tile, and returns
@@ -159,6 +168,7 @@ template <trainable_net Net, class Optimizer> class trainer {
     if constexpr (self_updating_net<Net>) net_.remember_statistics();
     else statistics_before_.assign(statistics().begin(), statistics().end());
     step_report report{.step = step_, .steps = options_.steps};
+    gather_momentum();
     std::vector<chosen_tile> tiles;
     for (int b = 0; b < options_.batch; ++b) {
       random_key const key = key_of(step_, b);
@@ -180,6 +190,18 @@ template <trainable_net Net, class Optimizer> class trainer {
     return report;
   }
 
+  /// Where the optimizer's rule allows for it, and the gradient is used as it is.
+  template <class O> bool gathers(O const& o) const {
+    if constexpr (gathering_net<Net> && requires { o.descent_at(1.); })
+      return o.gathers() && options_.batch == 1 && std::isinf(options_.clip);
+    else return false;
+  }
+  void gather_momentum() {
+    with(optimizer_, [&](auto const& o) {
+      if constexpr (gathering_net<Net> && requires { o.descent_at(1.); })
+        if (gathers(o)) net_.gather_momentum(o.momentum);
+    });
+  }
   double gradient_norm() {
     if constexpr (self_updating_net<Net>) return net_.gradient_norm();
     else return euclidean_norm(gradients(), executor());
@@ -214,6 +236,8 @@ template <trainable_net Net, class Optimizer> class trainer {
     with(optimizer_, [&](auto const& o) {
       report.rate = o.rate * factor;
       constexpr int buffers = std::remove_cvref_t<decltype(o)>::buffers;
+      if constexpr (gathering_net<Net> && requires { o.descent_at(1.); })
+        if (gathers(o)) return net_.update_with_momentum(o.descent_at(factor));
       if constexpr (self_updating_net<Net>) {
         net_.template update<buffers>(o.at(step_, factor), scale);
       } else {

@@ -46,6 +46,14 @@ struct sgd {
       p -= rate * (of_gradient * g + of_velocity * v);
     }
   };
+  /// Can gradients be added to the velocity where they are made? Then p ← p − rate·v is left of the rule.
+  constexpr bool gathers() const { return momentum > 0 && !nesterov && weight_decay == 0; }
+  struct descent {
+    float rate;
+    OXBOW_DEVICE void operator()(float& p, float v, std::array<float*, 0>) const { p -= rate * v; }
+  };
+  constexpr descent descent_at(double factor) const { return {static_cast<float>(rate * factor)}; }
+
   constexpr rule at(std::int64_t, double factor) const {
     float const now = static_cast<float>(rate * factor);
     return nesterov ? rule{now, momentum, weight_decay, 1, momentum} : rule{now, momentum, weight_decay, 0, 1};

@@ -49,7 +49,10 @@ struct conv_3x3_grad_weight
   struct storage {
     union {
       alignas(128) unsigned char stages[stages_bytes];
-      float gradient[slice][pitch];
+      struct {
+        float gradient[slice][pitch];
+        float before[2][slice * run_floats];
+      } out;
       typename measure::storage temporary;
     };
     grad_job<T> job;
@@ -148,12 +151,29 @@ struct conv_3x3_grad_weight
     int const thread = ptx::thread_index(), lane = thread % 32, dx = thread / 32 % 3, half = thread / 96;
     int const inputs = s.first + s.second;
     int const input = (mine.in_first ? 0 : s.first) + mine.channel, floats = min(channels, mine.channels) * 9;
-    bool const add = run.accumulate;
-    float const unscale = 1.f / run.loss_scale();
+    gradient_writer const writer = run.writer();
+    auto const place_of = [&](int part, unsigned i) {  // null where there is none
+      int const o = static_cast<int>(i / run_floats), e = static_cast<int>(i % run_floats);
+      int const k = mine.k0 + part * slice + o;
+      bool const real = e < floats && k < s.outputs;
+      return real ? &memory.job.weight[(static_cast<std::int64_t>(k) * inputs + input) * 9 + e] : nullptr;
+    };
+    // What was there before is under way while the slice in front of it is written. A thread fetches what it needs.
+    auto const fetch = [&](int part) {
+      if (writer.reads())
+#pragma unroll 1
+        for (unsigned i = static_cast<unsigned>(thread); i < slice * run_floats; i += threads)
+          if (float const* const place = place_of(part, i))
+            ptx::copy_word_async(ptx::shared_address(memory.out.before[part % 2] + i), writer.source(place));
+      ptx::commit_copies();
+    };
     double written = 0;
+    __syncthreads();  // nobody reads the stages any more
+    fetch(0);
 #pragma unroll
     for (int part = 0; part < outputs / slice; ++part) {
-      __syncthreads();  // nobody reads the stages any more, or the slice before
+      if (part > 0) __syncthreads();  // nor the slice before
+      if (part + 1 < outputs / slice) fetch(part + 1);
       if (half == part / 2)
 #pragma unroll
         for (int dy = 0; dy < 3; ++dy)
@@ -163,16 +183,17 @@ struct conv_3x3_grad_weight
             for (int n = 0; n < 2; ++n)
 #pragma unroll
               for (int i = 0; i < 4; ++i)
-                memory.gradient[n * 8 + lane % 4 * 2 + i % 2][(m * 16 + i / 2 * 8 + lane / 4) * 9 + dy * 3 + dx] =
+                memory.out.gradient[n * 8 + lane % 4 * 2 + i % 2][(m * 16 + i / 2 * 8 + lane / 4) * 9 + dy * 3 + dx] =
                     acc[fragments::of(dy, m, part % 2 * 2 + n)][0][i];
+      if (part + 1 < outputs / slice) ptx::wait_for_copies<1>();
+      else ptx::wait_for_copies<0>();
       __syncthreads();
-      for (int i = thread; i < slice * run_floats; i += threads) {
-        int const o = i / run_floats, e = i - o * run_floats, k = mine.k0 + part * slice + o;
-        if (e < floats && k < s.outputs)
-          written += measure::of(
-              run_scalars::add_gradient(memory.job.weight[(static_cast<std::int64_t>(k) * inputs + input) * 9 + e],
-                                        memory.gradient[o][e], add, unscale));
-      }
+#pragma unroll 1
+      for (unsigned i = static_cast<unsigned>(thread); i < slice * run_floats; i += threads)
+        if (float* const place = place_of(part, i)) {
+          float const before = writer.reads() ? memory.out.before[part % 2][i] : 0.f;
+          written += measure::of(writer.write(*place, before, memory.out.gradient[i / run_floats][i % run_floats]));
+        }
     }
     __syncthreads();
     measure::leave(written, squares, memory.temporary);

@@ -182,8 +182,7 @@ struct conv_window_grad_weight
         store_bias_sums(acc[bias_at + m][0], job.bias + p.bias, m % 2 * 16, min(unit, (p.inputs + 7) & ~7));
       }
     }
-    bool const add = run.accumulate;
-    float const unscale = 1.f / run.loss_scale();
+    gradient_writer const writer = run.writer();
     double written = 0;
 #pragma unroll
     for (int group = 0; group < outputs / slice; ++group) {
@@ -199,13 +198,31 @@ struct conv_window_grad_weight
                                                                       wc * Tile.warp_units + m / 2)] =
                   acc[m * n_tiles + group % (n_tiles / 2) * 2 + n][0][i];
       __syncthreads();
-      for (int i = thread; i < slice * channels; i += threads) {
-        int const o = i / channels, entry = i % channels, c = entry / units, k = k0 + group * slice + o;
-        part const& p = memory.parts[entry % units];
-        if (c < p.inputs && k < s.outputs)
-          written += measure::of(run_scalars::add_gradient(
-              job.weight[static_cast<std::int64_t>(k) * job.out_stride + p.weight + c * job.in_stride],
-              memory.gradient[place(o, entry)], add, unscale));
+      // what was there is asked for several at a time
+      constexpr int together = 8;
+      static_assert(slice * channels % (together * threads) == 0);
+#pragma unroll 1
+      for (int first = thread; first < slice * channels; first += together * threads) {
+        auto const place_of = [&](int i) {  // null where there is none
+          int const k = k0 + group * slice + i / channels, c = i % channels / units;
+          part const& p = memory.parts[i % units];
+          bool const real = c < p.inputs && k < s.outputs;
+          return real ? &job.weight[static_cast<std::int64_t>(k) * job.out_stride + p.weight + c * job.in_stride]
+                      : nullptr;
+        };
+        float before[together];
+#pragma unroll
+        for (int u = 0; u < together; ++u) {
+          float const* const at = place_of(first + u * threads);
+          before[u] = at ? writer.before(*at) : 0.f;
+        }
+#pragma unroll
+        for (int u = 0; u < together; ++u) {
+          int const i = first + u * threads;
+          float* const at = place_of(i);
+          float const sum = memory.gradient[place(i / channels, i % channels)];
+          if (at) written += measure::of(writer.write(*at, before[u], sum));
+        }
       }
     }
     __syncthreads();

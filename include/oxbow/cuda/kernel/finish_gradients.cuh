@@ -35,7 +35,7 @@ struct finish_gradients {
   __device__ static void run(args const& a, storage& s) {
     int const block = static_cast<int>(blockIdx.x);
     finish_job const& job = a.jobs[job_of_block<threads>(a.jobs, a.count, s.job)];
-    target const to{a.run->accumulate != 0, 1.f / a.run->loss_scale()};
+    target const to{a.run->writer()};
     double written = 0;
     if (job.bias.sums) written = add_bias(job.bias, s, block - job.first_block, to);
     else if (job.image.sums) written = add_image(job.image, s, block - job.first_block, to);
@@ -47,10 +47,9 @@ struct finish_gradients {
 
  private:
   struct target {
-    bool add;          ///< to what is there
-    float unscale;     ///< a power of two
+    gradient_writer writer;
     __device__ double operator()(float& gradient, float sum) const {
-      return measure::of(run_scalars::add_gradient(gradient, sum, add, unscale));
+      return measure::of(writer.write(gradient, writer.before(gradient), sum));
     }
   };
 

@@ -34,9 +34,9 @@ template <class Kernel, class Job, int Threads, int Fragments> struct stream_job
   static std::int64_t counters(int blocks) { return std::int64_t{2} * blocks * adding::levels(blocks); }
 
   template <class Storage> __device__ static void run(args const& a, Storage& memory) {
-    int const end = a.first_of[blockIdx.x + 1];
+    // the end is read anew: kept it would be one more than the registers hold
 #pragma unroll 1
-    for (int number = a.first_of[blockIdx.x]; number < end; ++number) {
+    for (int number = a.first_of[blockIdx.x]; number < a.first_of[ptx::block_index() + 1]; ++number) {
       __syncthreads();  // nobody needs what is in shared memory
       auto const* const from = reinterpret_cast<unsigned const*>(a.jobs + a.segments[number].job);
       for (int i = threadIdx.x; i < static_cast<int>(sizeof(Job) / 4); i += Threads)

@@ -10,6 +10,7 @@
 #include <oxbow/cuda/run/gathered_gradients.cuh>
 #include <oxbow/cuda/run/matrix_step.cuh>
 #include <oxbow/cuda/run/memory.cuh>
+#include <oxbow/cuda/run/momentum_turns.cuh>
 #include <oxbow/cuda/run/octet_step.cuh>
 #include <oxbow/cuda/run/reductions.cuh>
 #include <oxbow/cuda/run/tile_layout.cuh>
@@ -73,8 +74,8 @@ template <class Program, element Type, class Chip> class executor {
   }
 
   /// Queues an upload of the last next_input() and a run. Nothing is waited for.
-  void run(random_key key, float label_factor, bool accumulate) {
-    send(key, label_factor, accumulate);
+  void run(random_key key, float label_factor, gradients_go where) {
+    send(key, label_factor, where);
     if (stale_) {
       if (!learns_) pack_plainly();
       pack();
@@ -298,12 +299,13 @@ template <class Program, element Type, class Chip> class executor {
 
   /// From pinned memory to a place of its own on the device, on the stream for copies, while the run before goes on;
   /// from there into the arena in the order of the runs.
-  void send(random_key key, float label_factor, bool accumulate) {
+  void send(random_key key, float label_factor, gradients_go const& where) {
     upload& u = uploads_[next_];
     std::byte *const from = pinned_.data() + next_ * upload_bytes_, *const there = staged_ + next_ * upload_bytes_;
     run_scalars scalars;
     scalars.seed = key.seed, scalars.step = key.step, scalars.sample = key.sample;
-    scalars.label_factor = label_factor, scalars.accumulate = accumulate, scalars.scale = context_.scale;
+    scalars.label_factor = label_factor, scalars.accumulate = where.add, scalars.scale = context_.scale;
+    scalars.momentum = where.momentum, scalars.from = where.from, scalars.to = where.to;
     std::memcpy(from + at_scalars_, &scalars, sizeof scalars);
     std::string const what = name_ + " uploads";
     copy(there, from, upload_bytes_, copies_.get(), what);

@@ -1,6 +1,7 @@
 // A network that lives on an NVIDIA GPU: its parameters, and the two programs of its model.
 #pragma once
 #include <array>
+#include <cmath>
 #include <concepts>
 #include <cstring>
 #include <memory>
@@ -91,11 +92,20 @@ template <class Model, class Backend> class device_network {
   }
   /// Who writes through a span that was handed out earlier says so here.
   void parameters_changed() { host_is_newer_ = true; }
-  /// A copy of the gradients on the device.
+  /// A copy of the gradients on the device. Where they went into the momentum it is the difference of two momenta, and
+  /// so exact to half a unit in the last place of these.
   std::span<float const> gradients() const {
     if (gradient_copy_is_old_) {
-      copy(gradient_copy_.data(), gradients_, bytes_of(gradient_copy_), stream_.get(), "the gradients");
+      gradients_go const went = momentum_.last();
+      copy(gradient_copy_.data(), gradients_ + went.to, trainable_count() * 4, stream_.get(), "the gradients");
       wait(stream_.get(), "the gradients");
+      if (went.momentum != 0) {
+        std::vector<float> before(static_cast<std::size_t>(trainable_count()));
+        copy(before.data(), gradients_ + went.from, bytes_of(before), stream_.get(), "the gradients");
+        wait(stream_.get(), "the gradients");
+        for (std::size_t i = 0; i < before.size(); ++i)
+          gradient_copy_[i] = std::fma(-went.momentum, before[i], gradient_copy_[i]);
+      }
       gradient_copy_is_old_ = false;
     }
     return gradient_copy_;
@@ -124,7 +134,7 @@ template <class Model, class Backend> class device_network {
     if (send_parameters() || packed_are_old_) inference_->weights_changed();
     packed_are_old_ = false;
     to_layout(tile, inference_->next_input().image);
-    inference_->run({}, 0, false);
+    inference_->run({}, 0, {});
     constexpr std::int64_t bytes = Model::output.volume() * Model::classes * static_cast<std::int64_t>(sizeof(float));
     if (!logits_.data()) logits_ = pinned_memory{bytes, "the logits"};
     copy(logits_.data(), inference_->result(), bytes, stream_.get(), "the logits");
@@ -162,7 +172,9 @@ template <class Model, class Backend> class device_network {
     std::memcpy(to.labels, labels.data, static_cast<std::size_t>(labels.count()));
     if (weights.data != nullptr) std::copy_n(weights.data, weights.count(), to.weights);
     else std::fill_n(to.weights, labels.count(), 1.f);
-    training_->run(key, labelled > 0 ? 1.f / static_cast<float>(labelled) : 0.f, accumulate);
+    bring_momentum_home();
+    training_->run(key, labelled > 0 ? 1.f / static_cast<float>(labelled) : 0.f,
+                   momentum_.next(accumulate, buffer_count_ > 0 ? buffer(0) - gradients_ : 0));
     gradient_copy_is_old_ = started_ = true;
     if (Model::forward.parameter_count != Model::forward.trained_count)
       mirror_is_old_ = packed_are_old_ = true;  // running statistics have moved
@@ -181,7 +193,9 @@ template <class Model, class Backend> class device_network {
     if (!training_) return 0;
     launch<on_cuda::gradient_norm>({training_->squares(), training_->parts_of_squares(), length_, state_}, 1,
                                    stream_.get(), "the gradient's norm");
-    return answer<double>(length_, "the gradient's norm");
+    double const length = answer<double>(length_, "the gradient's norm");
+    skipped_ = skips_overflow() && !std::isfinite(length);
+    return length;
   }
   /// Does update() leave out a step whose gradient is not finite?
   static constexpr bool skips_overflow() { return Type == element::f16; }
@@ -200,6 +214,7 @@ template <class Model, class Backend> class device_network {
   void set_optimizer_state(std::vector<std::vector<float>> const& buffers) {
     device_.use();
     buffer_count_ = buffers.size();
+    momentum_.is_brought_home();
     std::int64_t const each = (trainable_count() * 4 + 255) / 256 * 256;
     buffers_ =
         device_memory{each * static_cast<std::int64_t>(buffers.size()), stream_.get(), "the optimizer's buffers"};
@@ -212,21 +227,40 @@ template <class Model, class Backend> class device_network {
     std::vector<std::vector<float>> buffers(buffer_count_,
                                             std::vector<float>(static_cast<std::size_t>(trainable_count())));
     for (std::size_t k = 0; k < buffer_count_; ++k)
-      copy(buffers[k].data(), buffer(k), trainable_count() * 4, stream_.get(), "the optimizer's buffers");
+      copy(buffers[k].data(), k == 0 && !momentum_.is_home() ? gradients_ : buffer(k), trainable_count() * 4,
+           stream_.get(), "the optimizer's buffers");
     wait(stream_.get(), "the optimizer's buffers");
     return buffers;
   }
   /// One launch over the flat arena, which also writes what the next step's convolutions read.
   template <int Buffers, class Rule> void update(Rule const& rule, float scale) {
+    if (momentum_.last().momentum != 0)
+      throw std::logic_error("update: the gradients went into the momentum, see gather_momentum.");
     device_.use();
     if (!training_) prepare_training();
-    send_parameters();
     std::array<float*, static_cast<std::size_t>(Buffers)> state{};
     for (std::size_t k = 0; k < state.size(); ++k) state[k] = buffer(k);
-    launch<update_parameters<number_type<Type>, Rule, Buffers>>(
-        {training_->parameters(), {rule, scale, values_, gradients_, state}, state_}, training_->parameter_blocks(),
-        stream_.get(), "the optimizer");
-    mirror_is_old_ = packed_are_old_ = true;
+    update_by<Buffers>(rule, scale, gradients_, state);
+  }
+
+  /// Has the next tile's gradient added to the momentum, the first of the optimizer's buffers, where it is made:
+  /// v ← momentum · v + g. That of the step before stays as it is until the step is taken, in the memory that gradients
+  /// have otherwise; so neither the gradient nor the momentum is written once more. For a step of one tile whose
+  /// gradient is not scaled, because its length is not known yet.
+  /// needs  an optimizer with one buffer
+  void gather_momentum(float momentum) {
+    if (buffer_count_ != 1 || !(momentum > 0))
+      throw std::logic_error("gather_momentum: there is one momentum, and it is over 0.");
+    momentum_.gather(momentum);
+  }
+  /// parameter ← rule(parameter, momentum), for such a step, after gradient_norm(): with 16 bits it is left out if the
+  /// gradient overflowed.
+  template <class Rule> void update_with_momentum(Rule const& rule) {
+    if (momentum_.last().momentum == 0)
+      throw std::logic_error("update_with_momentum: no gradient went into the momentum, see gather_momentum.");
+    device_.use();
+    update_by<0>(rule, 1.f, gradients_ + momentum_.last().to, {});
+    momentum_.end_step(!skipped_);
   }
   /// The running statistics, which a step that fails has to give back.
   void remember_statistics() {
@@ -273,6 +307,23 @@ template <class Model, class Backend> class device_network {
   float* buffer(std::size_t k) const {
     return reinterpret_cast<float*>(
         buffers_.data() + static_cast<std::int64_t>(k) * (buffers_.bytes() / static_cast<std::int64_t>(buffer_count_)));
+  }
+
+  template <int Buffers, class Rule>
+  void update_by(Rule const& rule, float scale, float const* gradients,
+                 std::array<float*, static_cast<std::size_t>(Buffers)> const& state) {
+    send_parameters();
+    launch<update_parameters<number_type<Type>, Rule, Buffers>>(
+        {training_->parameters(), {rule, scale, values_, gradients, state}, state_}, training_->parameter_blocks(),
+        stream_.get(), "the optimizer");
+    mirror_is_old_ = packed_are_old_ = true;
+  }
+
+  /// Gradients for themselves take the memory in which it may be.
+  void bring_momentum_home() {
+    if (momentum_.gathers() || momentum_.is_home()) return;
+    copy(buffer(0), gradients_, trainable_count() * 4, stream_.get(), "the optimizer's buffers");
+    momentum_.is_brought_home();
   }
 
   void prepare_training() {
@@ -325,6 +376,8 @@ template <class Model, class Backend> class device_network {
   scale_state* state_ = nullptr;
   double* length_ = nullptr;
   std::size_t buffer_count_ = 0;
+  momentum_turns momentum_;
+  bool skipped_ = false;  ///< the last step, since its gradient overflowed
   mutable std::vector<float> mirror_, gradient_copy_;
   mutable bool mirror_is_old_ = false, gradient_copy_is_old_ = false;
   bool host_is_newer_ = true, started_ = false, inferring_ = false;
