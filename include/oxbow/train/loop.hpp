@@ -197,10 +197,11 @@ template <trainable_net Net, class Optimizer> class trainer {
     else return false;
   }
   void gather_momentum() {
-    with(optimizer_, [&](auto const& o) {
-      if constexpr (gathering_net<Net> && requires { o.descent_at(1.); })
-        if (gathers(o)) net_.gather_momentum(o.momentum);
-    });
+    if constexpr (gathering_net<Net>)
+      with(optimizer_, [&](auto const& o) {
+        if constexpr (requires { o.descent_at(1.); })
+          if (gathers(o)) net_.gather_momentum(o.momentum);
+      });
   }
   double gradient_norm() {
     if constexpr (self_updating_net<Net>) return net_.gradient_norm();
@@ -236,8 +237,10 @@ template <trainable_net Net, class Optimizer> class trainer {
     with(optimizer_, [&](auto const& o) {
       report.rate = o.rate * factor;
       constexpr int buffers = std::remove_cvref_t<decltype(o)>::buffers;
-      if constexpr (gathering_net<Net> && requires { o.descent_at(1.); })
-        if (gathers(o)) return net_.update_with_momentum(o.descent_at(factor));
+      if constexpr (gathering_net<Net>) {
+        if constexpr (requires { o.descent_at(1.); })
+          if (gathers(o)) return net_.update_with_momentum(o.descent_at(factor));
+      }
       if constexpr (self_updating_net<Net>) {
         net_.template update<buffers>(o.at(step_, factor), scale);
       } else {
