@@ -190,16 +190,14 @@ template <trainable_net Net, class Optimizer> class trainer {
     return report;
   }
 
-  /// Where the optimizer's rule allows for it, and the gradient is used as it is.
-  template <class O> bool gathers(O const& o) const {
-    if constexpr (gathering_net<Net> && requires { o.descent_at(1.); })
-      return o.gathers() && options_.batch == 1 && std::isinf(options_.clip);
-    else return false;
+  /// Is the gradient of a step added to the momentum? Where the rule allows for it, and the gradient is used as it is.
+  bool gathers(gathering_optimizer auto const& o) const {
+    return o.gathers() && options_.batch == 1 && std::isinf(options_.clip);
   }
   void gather_momentum() {
     if constexpr (gathering_net<Net>)
-      with(optimizer_, [&](auto const& o) {
-        if constexpr (requires { o.descent_at(1.); })
+      with(optimizer_, [&]<class O>(O const& o) {
+        if constexpr (gathering_optimizer<O>)
           if (gathers(o)) net_.gather_momentum(o.momentum);
       });
   }
@@ -234,11 +232,11 @@ template <trainable_net Net, class Optimizer> class trainer {
   void update(step_report& report) {
     double const factor = options_.schedule(step_, options_.steps);
     auto const scale = static_cast<float>(clip_factor(report.gradient_norm, options_.clip) / options_.batch);
-    with(optimizer_, [&](auto const& o) {
+    with(optimizer_, [&]<class O>(O const& o) {
       report.rate = o.rate * factor;
-      constexpr int buffers = std::remove_cvref_t<decltype(o)>::buffers;
+      constexpr int buffers = O::buffers;
       if constexpr (gathering_net<Net>) {
-        if constexpr (requires { o.descent_at(1.); })
+        if constexpr (gathering_optimizer<O>)
           if (gathers(o)) return net_.update_with_momentum(o.descent_at(factor));
       }
       if constexpr (self_updating_net<Net>) {

@@ -24,6 +24,15 @@ concept optimizer = requires(T const& o, float& parameter, float gradient, std::
   o.at(std::int64_t{}, double{})(parameter, gradient, state);
 };
 
+/// One with a single buffer v that gradients can be added to where they are made, v ← momentum·v + g, where gathers()
+/// says so. descent_at(factor) is what is left to do then: rule(parameter, v, no buffers).
+template <class T>
+concept gathering_optimizer = optimizer<T> && T::buffers == 1 && requires(T const& o, float& parameter, float v) {
+  { o.momentum } -> std::convertible_to<float>;
+  { o.gathers() } -> std::convertible_to<bool>;
+  o.descent_at(double{})(parameter, v, std::array<float*, 0>{});
+};
+
 /// Stochastic gradient descent. With velocity v, decay d and momentum m:
 ///   g ← g + d·p;  v ← m·v + g;  p ← p − rate·v      (Nesterov: p ← p − rate·(g + m·v))
 /// source  torch.optim.SGD with dampening 0; the paper trains with momentum .99 (section 3)
@@ -46,7 +55,6 @@ struct sgd {
       p -= rate * (of_gradient * g + of_velocity * v);
     }
   };
-  /// Can gradients be added to the velocity where they are made? Then p ← p − rate·v is left of the rule.
   constexpr bool gathers() const { return momentum > 0 && !nesterov && weight_decay == 0; }
   struct descent {
     float rate;
@@ -127,7 +135,7 @@ struct adamw {
   }
 };
 
-static_assert(optimizer<sgd> && optimizer<adam> && optimizer<adamw>);
+static_assert(gathering_optimizer<sgd> && optimizer<adam> && optimizer<adamw>);
 
 /// One of the optimizers above, chosen while the program runs.
 using any_optimizer = std::variant<sgd, adam, adamw>;

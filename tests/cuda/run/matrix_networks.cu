@@ -1,17 +1,14 @@
 // Networks in 16 bits, whose steps run on tensor cores, agree with the oracle in double.
-#include <oxbow/net/named.hpp>
 #include <oxbow/predict/predict.hpp>
 
 #include "matrices.cuh"
 #include "replay.cuh"
+#include "small_paper.hpp"
 using namespace oxbow;
 using namespace oxbow::testing;
 
 namespace {
 
-/// The paper's shape in small: cropped skips, joins, dropout at the bottom, a head.
-template <int F, class Inner> using scale = level<stage<F>, seq<max_pool<2>, Inner, up_conv<F>>, stage<F>>;
-using paper = model<seq<scale<16, scale<40, seq<stage<72>, dropout<.5f>>>>, conv<3, 1>>, tile<44, 52>>;
 using shallow_net = seq<scale<24, seq<conv<48>, relu>>, conv<2, 1>>;
 using shallow = model<shallow_net, tile<20, 32>>;
 using wider = model<shallow_net, tile<36, 48>>;
@@ -19,7 +16,7 @@ using wider = model<shallow_net, tile<36, 48>>;
 }  // namespace
 
 TEST_CASE("a U-Net whose maps are whole numbers predicts them exactly") {
-  whole_numbers_agree<paper, cuda_f16>({.inference = 12, .training = 27});
+  whole_numbers_agree<small_paper, cuda_f16>({.inference = 12, .training = 27});
   whole_numbers_agree<shallow, cuda_bf16>({.inference = 6, .training = 14});
 }
 

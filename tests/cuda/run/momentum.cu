@@ -1,19 +1,15 @@
 // Gradients that are added to the momentum where they are made: to the bit what the optimizer makes of gradients that
 // have a memory of their own.
+#include "small_paper.hpp"
 #include "training.hpp"
 
 #include <oxbow/cuda/run/network.cuh>
-#include <oxbow/net/named.hpp>
 
 #include <doctest/doctest.h>
 using namespace oxbow;
 using namespace oxbow::testing;
 
 namespace {
-
-/// The paper's shape in small, all of it on tensor cores; `trained` is on the plain path as well, and has a norm.
-template <int F, class Inner> using scale = level<stage<F>, seq<max_pool<2>, Inner, up_conv<F>>, stage<F>>;
-using paper = model<seq<scale<16, scale<40, seq<stage<72>, dropout<.5f>>>>, conv<3, 1>>, tile<44, 52>>;
 
 template <class Model> image<float> noise(std::uint32_t which) {
   image<float> x(Model::tile);
@@ -92,7 +88,7 @@ TEST_CASE_TEMPLATE("momentum with the gradient added is the momentum", B, cuda_f
 
 TEST_CASE("a step that overflows leaves the momentum as it was") {
   using enum step;
-  compare<paper, cuda_f16>({gathers, overflows, gathers, overflows, overflows, keeps_apart, gathers});
+  compare<small_paper, cuda_f16>({gathers, overflows, gathers, overflows, overflows, keeps_apart, gathers});
 }
 
 TEST_CASE("training gathers where nothing is in its way, and makes the same weights") {
@@ -107,18 +103,47 @@ TEST_CASE("training gathers where nothing is in its way, and makes the same weig
   CHECK(gathering.optimizer_state() == clipping.optimizer_state());
   CHECK_THROWS_WITH_AS((gathering.update<1>(sgd{}.at(0, 1), 1.f)), doctest::Contains("gather_momentum"),
                        std::logic_error);
+  CHECK_THROWS_WITH_AS(gathering.update_with_momentum(sgd{}.descent_at(1)), doctest::Contains("since the last step"),
+                       std::logic_error);
   CHECK_THROWS_WITH_AS(clipping.update_with_momentum(sgd{}.descent_at(1)), doctest::Contains("gather_momentum"),
                        std::logic_error);
 }
 
+TEST_CASE("gradients outlive the buffers that they went into, and a step that was never taken is forgotten") {
+  image<float> const x = noise<small_paper>(1);
+  label_image const labels = some_labels<small_paper>();
+  auto const none = [](auto const& net) { return std::vector<float>(static_cast<std::size_t>(net.trainable_count())); };
+  network<small_paper, cuda_f16> net{cuda_f16{}, seed{3}}, other{cuda_f16{}, seed{3}};
+  net.set_optimizer_state({none(net)});
+  for (std::uint32_t step = 0; step < 2; ++step) {  // the second one goes into the optimizer's own buffer
+    net.gather_momentum(.5f);
+    net.loss_and_gradients(x.view(), labels.view(), {}, {1, step, 0}, false);
+    net.gradient_norm();
+    if (step == 0) net.update_with_momentum(sgd{.rate = 0}.descent_at(1));
+  }
+  other.loss_and_gradients(x.view(), labels.view(), {}, {1, 1, 0}, false);
+  net.set_optimizer_state({none(net), none(net)});  // of an optimizer that gathers nothing
+  float largest = 0, error = 0;
+  for (std::size_t i = 0; i < other.gradients().size(); ++i) {
+    largest = std::max(largest, std::fabs(other.gradients()[i]));
+    error = std::max(error, std::fabs(net.gradients()[i] - other.gradients()[i]));
+  }
+  CHECK(largest > 0);
+  CHECK(error <= 2 * largest * 0x1p-23f);
+  // two tiles, which a step that gathers would refuse
+  net.loss_and_gradients(x.view(), labels.view(), {}, {1, 2, 0}, false);
+  net.loss_and_gradients(x.view(), labels.view(), {}, {1, 2, 1}, true);
+  CHECK_NOTHROW(net.update<2>(adam{}.at(0, 1), .5f));
+}
+
 TEST_CASE("what cannot be gathered is said") {
-  network<paper, cuda_f16> net{cuda_f16{}, seed{3}};
-  CHECK_THROWS_WITH_AS(net.gather_momentum(.9f), doctest::Contains("one momentum"), std::logic_error);
+  network<small_paper, cuda_f16> net{cuda_f16{}, seed{3}};
+  CHECK_THROWS_WITH_AS(net.gather_momentum(.9f), doctest::Contains("0 buffers"), std::logic_error);
   net.set_optimizer_state({std::vector<float>(static_cast<std::size_t>(net.trainable_count()))});
-  CHECK_THROWS_WITH_AS(net.gather_momentum(0), doctest::Contains("over 0"), std::logic_error);
+  CHECK_THROWS_WITH_AS(net.gather_momentum(0), doctest::Contains("momentum of 0.0"), std::logic_error);
   net.gather_momentum(.9f);
-  image<float> const x = noise<paper>(1);
-  label_image const labels = some_labels<paper>();
+  image<float> const x = noise<small_paper>(1);
+  label_image const labels = some_labels<small_paper>();
   CHECK_THROWS_WITH_AS(net.loss_and_gradients(x.view(), labels.view(), {}, {}, true), doctest::Contains("one tile"),
                        std::logic_error);
 }

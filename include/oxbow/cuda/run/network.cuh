@@ -7,6 +7,7 @@
 #include <memory>
 #include <span>
 #include <stdexcept>
+#include <string>
 #include <vector>
 
 #include <oxbow/core/rearrange.hpp>
@@ -213,8 +214,9 @@ template <class Model, class Backend> class device_network {
   /// The optimizer's buffers, each as long as the trainable parameters.
   void set_optimizer_state(std::vector<std::vector<float>> const& buffers) {
     device_.use();
+    if (momentum_.last().momentum != 0) gradients();  // they are the difference of buffers that go
+    momentum_ = {};
     buffer_count_ = buffers.size();
-    momentum_.is_brought_home();
     std::int64_t const each = (trainable_count() * 4 + 255) / 256 * 256;
     buffers_ =
         device_memory{each * static_cast<std::int64_t>(buffers.size()), stream_.get(), "the optimizer's buffers"};
@@ -234,8 +236,7 @@ template <class Model, class Backend> class device_network {
   }
   /// One launch over the flat arena, which also writes what the next step's convolutions read.
   template <int Buffers, class Rule> void update(Rule const& rule, float scale) {
-    if (momentum_.last().momentum != 0)
-      throw std::logic_error("update: the gradients went into the momentum, see gather_momentum.");
+    momentum_.require_apart();
     device_.use();
     if (!training_) prepare_training();
     std::array<float*, static_cast<std::size_t>(Buffers)> state{};
@@ -250,14 +251,15 @@ template <class Model, class Backend> class device_network {
   /// needs  an optimizer with one buffer
   void gather_momentum(float momentum) {
     if (buffer_count_ != 1 || !(momentum > 0))
-      throw std::logic_error("gather_momentum: there is one momentum, and it is over 0.");
+      throw std::logic_error("gather_momentum: a momentum of " + std::to_string(momentum) + " and " +
+                             std::to_string(buffer_count_) + " buffers of the optimizer; it takes one above 0, and one "
+                             "buffer. Call update() for other optimizers.");
     momentum_.gather(momentum);
   }
   /// parameter ← rule(parameter, momentum), for such a step, after gradient_norm(): with 16 bits it is left out if the
   /// gradient overflowed.
   template <class Rule> void update_with_momentum(Rule const& rule) {
-    if (momentum_.last().momentum == 0)
-      throw std::logic_error("update_with_momentum: no gradient went into the momentum, see gather_momentum.");
+    momentum_.require_together();
     device_.use();
     update_by<0>(rule, 1.f, gradients_ + momentum_.last().to, {});
     momentum_.end_step(!skipped_);
